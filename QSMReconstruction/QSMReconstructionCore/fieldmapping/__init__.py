@@ -1,0 +1,29 @@
+"""Field mapping: from the phase of all echoes to the total field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class FieldMap:
+    """Total field with what is known about its errors. All arrays have shape (k, j, i) and are 0 outside the mask.
+
+    Attributes
+    ----------
+    field : ndarray, float32
+        Total field relative to B0, in ppm.
+    noise : ndarray, float32
+        Standard deviation of `field`, in ppm.
+    quality : ndarray, float32
+        Coherence of the phase with its neighbours, from 0 (noise) to 1.
+    residual : ndarray, float32
+        Root mean square of the phase left over by the fit over the echoes, in rad.
+    """
+
+    field: np.ndarray
+    noise: np.ndarray
+    quality: np.ndarray
+    residual: np.ndarray

@@ -1,0 +1,112 @@
+"""The table of contents: every method of every stage, listed once.
+
+Adding a method is adding its file and its line here. A method is named after its function; what a user may set on it
+comes from the function's signature (see `parameter`), its description and references from its docstring.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .background.pdf import pdf
+from .background.vsharp import vsharp
+from .contrasts.r2star import arlo
+from .fieldmapping.romeo_linear import romeo_linear
+from .inversion.tkd import tkd
+from .inversion.weighted_tv import weighted_tv
+from .masking.brain_extraction import brain_extraction
+from .masking.phase_quality import phase_quality
+from .masking.robust_threshold import robust_threshold
+from .parameter import Parameter, parameters_of
+from .referencing.no_reference import no_reference
+from .referencing.whole_brain import whole_brain
+
+#: Stages in the order in which data flow, with what each one does.
+STAGES = {
+    "mask": "Which voxels hold brain",
+    "field_map": "Total field from the phase of all echoes",
+    "background": "Local field, freed of sources outside the brain",
+    "inversion": "Susceptibility from the local field",
+    "reference": "Which region's mean susceptibility is called zero",
+    "r2star": "Effective transverse relaxation rate from the magnitude",
+}
+
+_LISTED = {
+    "mask": (brain_extraction, robust_threshold, phase_quality),
+    "field_map": (romeo_linear,),
+    "background": (vsharp, pdf),
+    "inversion": (weighted_tv, tkd),
+    "reference": (whole_brain, no_reference),
+    "r2star": (arlo,),
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a stage, described by its own function."""
+
+    stage: str
+    function: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        """Name in recipes and on the command line."""
+        return self.function.__name__
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """What a user may set, by name."""
+        return parameters_of(self.function)
+
+    @property
+    def summary(self) -> str:
+        """First sentence of the docstring."""
+        return inspect.getdoc(self.function).splitlines()[0]
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """DOIs named in the docstring."""
+        return tuple(dict.fromkeys(re.findall(r"\b10\.\d{4,9}/[^\s,;]*[^\s,;.)\]]", inspect.getdoc(self.function))))
+
+    def completed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """All parameters: the given ones checked, the others at their defaults.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is unknown, out of range or of the wrong type.
+        """
+        unknown = sorted(set(values) - set(self.parameters))
+        if unknown:
+            known = ", ".join(self.parameters) or "none"
+            raise ValueError(f"{self.stage}.{unknown[0]} is not a parameter of {self.name}. Its parameters: {known}.")
+        return {
+            name: parameter.checked(values[name], self.stage) if name in values else parameter.default
+            for name, parameter in self.parameters.items()
+        }
+
+
+METHODS: dict[str, dict[str, Method]] = {
+    stage: {function.__name__: Method(stage, function) for function in functions}
+    for stage, functions in _LISTED.items()
+}
+
+
+def method(stage: str, name: str) -> Method:
+    """The method of a stage by its name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such stage or method; the message lists those there are.
+    """
+    if stage not in METHODS:
+        raise ValueError(f"Unknown stage {stage!r}. The stages are {', '.join(METHODS)}.")
+    if name not in METHODS[stage]:
+        raise ValueError(f"Unknown method {name!r} of stage {stage}. Its methods are {', '.join(METHODS[stage])}.")
+    return METHODS[stage][name]

@@ -1,0 +1,184 @@
+"""The whole reconstruction: one acquisition and one recipe in, one reconstruction out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .acquisition import Acquisition, checked_mask
+from .background import LocalField
+from .fieldmapping import FieldMap
+from .grid import Grid
+from .methods import STAGES, method
+from .progress import Progress, no_progress, part_of
+from .recipe import Recipe
+from .referencing import Reference
+
+#: Share of each stage in the run time of the default recipe, for the progress bar (measured by the benchmark).
+_SHARE = {"mask": 0.1, "field_map": 0.2, "background": 0.2, "inversion": 0.45, "reference": 0.01, "r2star": 0.04}
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What a reconstruction gives. Arrays have shape (k, j, i) and are 0 outside the mask.
+
+    Attributes
+    ----------
+    susceptibility : ndarray, float32
+        In ppm, relative to `reference`.
+    mask : ndarray, bool
+        Where susceptibility is defined.
+    field_map : FieldMap
+        Total field, its noise, quality and residual.
+    local_field : LocalField
+        Field of the sources inside the mask.
+    r2star : ndarray, float32, or None
+        Effective transverse relaxation rate in 1/s; None for a single echo.
+    reference : Reference
+        What was called zero.
+    recipe : Recipe
+        Every method and parameter.
+    grid : Grid
+        Geometry of all arrays.
+    input_identity : str
+        SHA-256 of the acquisition.
+    seconds : dict
+        Wall time of each stage that was computed, in s.
+    notes : tuple of str
+        What the user should know about this result, in sentences.
+    """
+
+    susceptibility: np.ndarray
+    mask: np.ndarray
+    field_map: FieldMap
+    local_field: LocalField
+    r2star: np.ndarray | None
+    reference: Reference
+    recipe: Recipe
+    grid: Grid
+    input_identity: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def with_reference(self, name: str) -> Reconstruction:
+        """The same map relative to another reference, without repeating the inversion."""
+        unreferenced = np.where(self.mask, self.susceptibility + np.float32(self.reference.subtracted), np.float32(0))
+        susceptibility, reference = method("reference", name).function(unreferenced, self.mask)
+        recipe = self.recipe.with_values({"reference.method": name})
+        return replace(self, susceptibility=susceptibility, reference=reference, recipe=recipe)
+
+
+def reconstruct(
+    acquisition: Acquisition,
+    recipe: Recipe | str = "default",
+    progress: Progress = no_progress,
+    *,
+    mask: np.ndarray | None = None,
+    cache: MutableMapping | None = None,
+) -> Reconstruction:
+    """Reconstruct susceptibility from a gradient-echo scan.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        The scan.
+    recipe : Recipe or str
+        The recipe, or the name of a preset.
+    progress : callable
+        Called with the fraction done and the stage; may raise `Cancelled`.
+    mask : ndarray, bool, shape (k, j, i), optional
+        A brain mask to use instead of the recipe's.
+    cache : mutable mapping, optional
+        Keeps the result of each stage under the part of recipe and input that determines it. Handing in the same one
+        again repeats only what has changed.
+
+    Returns
+    -------
+    Reconstruction
+
+    Raises
+    ------
+    ValueError
+        If the mask does not fit or is empty.
+    Cancelled
+        If `progress` raised it.
+    """
+    recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+    run = _Run(acquisition, recipe, progress, {} if cache is None else cache)
+    if mask is not None:
+        mask = checked_mask(mask, acquisition.grid.shape)
+        run.key = _key(run.key, hashlib.sha256(np.packbits(mask).data).hexdigest())
+    else:
+        mask = run.stage("mask", acquisition)
+        mask = checked_mask(mask, acquisition.grid.shape, "the mask found by the recipe")
+
+    mask_key = run.key
+    field_map = run.stage("field_map", acquisition, mask)
+    weights = _weights(field_map.noise, mask)
+    local_field = run.stage("background", field_map.field, mask, acquisition.grid, weights=weights)
+    weights = _weights(local_field.noise, local_field.mask)
+    raw = run.stage("inversion", local_field.field, local_field.mask, acquisition.grid, weights=weights)
+    susceptibility, reference = run.stage("reference", raw, local_field.mask)
+
+    notes = []
+    r2star = None
+    if len(acquisition.echo_times) == 1:
+        notes.append(
+            "A single echo: the phase offset of the coils cannot be separated from the field, the noise map rests on "
+            "the magnitude alone, and there is no R2* map."
+        )
+    else:
+        run.key = mask_key
+        r2star = run.stage("r2star", acquisition, mask)
+        if len(acquisition.echo_times) == 2:
+            notes.append("Two echoes: the fit of the field has no residual, so its noise map rests on the magnitude.")
+    progress(1.0, "done")
+    return Reconstruction(
+        susceptibility, local_field.mask, field_map, local_field, r2star, reference, recipe, acquisition.grid,
+        acquisition.identity, run.seconds, tuple(notes),
+    )
+
+
+class _Run:
+    """Runs stages one after another; the key of each chains all that determines its result."""
+
+    def __init__(self, acquisition: Acquisition, recipe: Recipe, progress: Progress, cache: MutableMapping) -> None:
+        self.recipe, self.progress, self.cache = recipe, progress, cache
+        self.key = _key(acquisition.identity)
+        self.done = 0.0
+        self.seconds: dict[str, float] = {}
+
+    def stage(self, name: str, *data, **more):
+        chosen = dict(self.recipe.stages[name])
+        self.key = _key(self.key, name, chosen)
+        start, self.done = self.done, self.done + _SHARE[name]
+        if self.key not in self.cache:
+            progress = part_of(self.progress, start, self.done, STAGES_IN_WORDS[name])
+            progress(0.0, "")
+            began = time.perf_counter()
+            found = method(name, chosen.pop("method"))
+            if "progress" in found.function.__kwdefaults__ if found.function.__kwdefaults__ else False:
+                more["progress"] = progress
+            self.cache[self.key] = found.function(*data, **more, **chosen)
+            self.seconds[name] = time.perf_counter() - began
+        return self.cache[self.key]
+
+
+#: How progress messages call the stages.
+STAGES_IN_WORDS = dict(
+    zip(STAGES, ("Brain mask", "Field map", "Background field", "Dipole inversion", "Reference", "R2*"))
+)
+
+
+def _key(*parts) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _weights(noise: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Reciprocal of the noise sd inside the mask, 0 outside, in 1/ppm."""
+    return np.divide(1.0, noise, out=np.zeros_like(noise), where=mask & (noise > 0))

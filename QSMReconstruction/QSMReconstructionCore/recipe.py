@@ -1,0 +1,115 @@
+"""Which method, with which parameters, at each stage: plain data that names a reconstruction completely."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .methods import STAGES, method
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named recipe and when to use it."""
+
+    purpose: str
+    stages: dict[str, dict[str, Any]]
+
+
+PRESETS: dict[str, Preset] = {
+    "default": Preset(
+        "Multi-echo brain scans: noise-weighted at every stage, the map to measure on.",
+        {
+            "mask": {"method": "brain_extraction"},
+            "field_map": {"method": "romeo_linear"},
+            "background": {"method": "vsharp"},
+            "inversion": {"method": "weighted_tv"},
+            "reference": {"method": "whole_brain"},
+            "r2star": {"method": "arlo"},
+        },
+    ),
+    "preview": Preset(
+        "A quick look in seconds, with streaks and less contrast; not for measurements.",
+        {
+            "mask": {"method": "brain_extraction"},
+            "field_map": {"method": "romeo_linear"},
+            "background": {"method": "vsharp", "smallest_radius": 3.0, "radius_step": 3.0},
+            "inversion": {"method": "tkd"},
+            "reference": {"method": "whole_brain"},
+            "r2star": {"method": "arlo"},
+        },
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The complete recipe of a reconstruction.
+
+    Attributes
+    ----------
+    stages : dict
+        Stage -> {"method": name, parameter: value, ...}, every stage and every parameter present.
+
+    Raises
+    ------
+    ValueError
+        If a stage, method or parameter is unknown, or a value is not allowed.
+    """
+
+    stages: Mapping[str, Mapping[str, Any]]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.stages, Mapping):
+            raise ValueError(f"A recipe must map stages to methods, but got {self.stages!r}.")
+        unknown = sorted(set(self.stages) - set(STAGES))
+        if unknown:
+            raise ValueError(f"Unknown stage {unknown[0]!r} in the recipe. The stages are {', '.join(STAGES)}.")
+        complete = {}
+        for stage in STAGES:
+            chosen = dict(self.stages.get(stage, PRESETS["default"].stages[stage]))
+            if "method" not in chosen:
+                raise ValueError(f"The recipe names no method for stage {stage}. Add \"method\": name.")
+            found = method(stage, chosen.pop("method"))
+            complete[stage] = {"method": found.name, **found.completed(chosen)}
+        object.__setattr__(self, "stages", complete)
+
+    @classmethod
+    def preset(cls, name: str = "default") -> Recipe:
+        """A recipe by the name of its preset."""
+        if name not in PRESETS:
+            raise ValueError(f"Unknown preset {name!r}. The presets are {', '.join(PRESETS)}.")
+        return cls(PRESETS[name].stages)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """The recipe written by `to_json`; stages and parameters that are left out take their defaults."""
+        try:
+            stages = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"The recipe is not valid JSON: {error}.") from error
+        return cls(stages)
+
+    def to_json(self) -> str:
+        """The recipe as JSON text."""
+        return json.dumps(self.stages, indent=2)
+
+    def with_values(self, values: Mapping[str, Any]) -> Recipe:
+        """A copy with some values replaced, keyed "stage.parameter" or "stage.method".
+
+        A new method starts from its own defaults.
+        """
+        stages = {stage: dict(chosen) for stage, chosen in self.stages.items()}
+        for key, value in sorted(values.items(), key=lambda item: not item[0].endswith(".method")):
+            stage, dot, name = key.partition(".")
+            if not dot or stage not in stages:
+                raise ValueError(
+                    f"{key!r} must read stage.parameter, where the stage is one of {', '.join(STAGES)}."
+                )
+            if name == "method":
+                stages[stage] = {"method": value}
+            else:
+                stages[stage][name] = value
+        return Recipe(stages)
