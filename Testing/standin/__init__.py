@@ -1,0 +1,119 @@
+"""A stand-in for the application layer of 3D Slicer, for tests on machines without Slicer.
+
+The real MRML libraries (`slicer-core` from PyPI) bring nodes, scenes, logics and `slicer.util`. What only the
+application has is stood in for here, in two steps::
+
+    import standin
+    standin.install(scene)             # Slicer's Python layer: ScriptedLoadableModule, parameterNodeWrapper, i18n. No Qt
+    standin.start_application(scene)   # and on top of it `qt`, `ctk`, `slicer.app` and the widgets, off screen
+
+After the first, module files can be imported and their logic classes used. After the second,
+`standin.load_module(path)` and `standin.create_widget(name)` do what the application does when a module is registered
+and shown. `scene` is the scene to work in; it becomes `slicer.mrmlScene` (leave it out where that is already set).
+
+Where the environment variable `SLICER_PY` names the folder `Base/Python/slicer` of a Slicer source tree, Slicer's own
+files are used in place of `scripted_module`, `parameter_node`, `parameter_gui` and `translation`.
+
+Limits
+------
+* A test here shows that a module agrees with this picture of Slicer, not with Slicer. The names of properties, signals
+  and slots of the widgets were taken from the headers of Slicer and CTK; their looks and finer behavior were not.
+* It is stricter than Slicer on purpose. An exception in a slot, a widget class or property of a `.ui` file without a
+  counterpart, a connection to an unknown signal, and a `SlicerParameterName` that is no field are errors here, while
+  Slicer prints a line or stays silent.
+* It has only the widgets that the modules use. There are no views, no layout manager, no dialogs to rename or edit
+  nodes, no subject hierarchy plugins, no command line modules, no DICOM database, no file readers and writers.
+* Enumerations of Qt are Python enumerations here and integers in Slicer: module code must not mix the two.
+* Qt is version 6 here and 5.15 in Slicer 5.12.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+_PYTHON_LAYER = {
+    "slicer.i18n": "translation",
+    "slicer.parameterNodeWrapper": "parameter_node",
+    "slicer.ScriptedLoadableModule": "scripted_module",
+}
+
+
+def install(scene=None) -> None:
+    """Make Slicer's Python layer importable as `slicer.ScriptedLoadableModule` and so on, without Qt.
+
+    Parameters
+    ----------
+    scene : vtkMRMLScene, optional
+        Becomes `slicer.mrmlScene`.
+    """
+    import slicer
+
+    if scene is not None:
+        slicer.mrmlScene = scene
+    if "slicer.ScriptedLoadableModule" in sys.modules:
+        return
+    if source := os.environ.get("SLICER_PY"):
+        from . import pythonqt  # noqa: F401  (Slicer's own files import qt at file scope)
+
+        slicer.__path__.append(source)
+        return
+    for public, own in _PYTHON_LAYER.items():
+        module = importlib.import_module(f".{own}", __package__)
+        sys.modules[public] = module
+        setattr(slicer, public.rpartition(".")[2], module)
+
+
+def start_application(scene=None):
+    """Start the off-screen application with its widgets, as `slicer.app`; a second call returns the same.
+
+    Parameters
+    ----------
+    scene : vtkMRMLScene, optional
+        Becomes `slicer.mrmlScene`.
+
+    Returns
+    -------
+    qSlicerApplication
+    """
+    install(scene)
+    from .application import start
+
+    return start()
+
+
+def load_module(path):
+    """Import a scripted module file and create its module object, as the application does at start-up.
+
+    Parameters
+    ----------
+    path : path-like
+        The module file, `<Name>/<Name>.py`. Its folder is added to `sys.path`, as Slicer does.
+
+    Returns
+    -------
+    module
+        The imported file.
+    """
+    from .loading import load_module
+
+    return load_module(path)
+
+
+def create_widget(name: str):
+    """Create the panel of a loaded module as the application does when the user first shows it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the module.
+
+    Returns
+    -------
+    ScriptedLoadableModuleWidget
+        After `setup()` and `enter()`; its `parent` is the widget to show or grab.
+    """
+    from .loading import create_widget
+
+    return create_widget(name)
