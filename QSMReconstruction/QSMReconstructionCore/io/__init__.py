@@ -1,0 +1,1 @@
+"""Reading scans and writing results: NIfTI files, echo assembly, BIDS folders, provenance."""

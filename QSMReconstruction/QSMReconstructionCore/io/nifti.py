@@ -1,0 +1,183 @@
+"""NIfTI files: voxel values and geometry, in and out.
+
+The header is read and written here rather than by an image library, because three things matter that such libraries
+hide: the values as they are stored next to what the header's slope makes of them (scanner phase is often scaled
+wrongly by one of the two), the orientation of four-dimensional files, and refusing a header that promises more than
+the file holds before memory is asked for. Where a file gives two orientations, the one that ITK and therefore Slicer
+takes is taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ..grid import Grid
+from .nifti_header import STORED_TYPES, Header, header_bytes, parse_header
+
+#: Deflate cannot expand a byte into more than this many.
+_LARGEST_EXPANSION = 1032
+#: Bytes asked for at a time, so that a short file is noticed early.
+_CHUNK = 1 << 24
+
+
+def read_header(path: str | os.PathLike) -> Header:
+    """What the header of a NIfTI file says, without reading the voxels.
+
+    Raises
+    ------
+    ValueError
+        As `read_nifti`.
+    """
+    path = Path(path)
+    with _opened(path) as (stream, most_bytes):
+        return parse_header(stream, path, most_bytes)
+
+
+def read_nifti(path: str | os.PathLike, *, stored: bool = False) -> tuple[np.ndarray, Grid]:
+    """Read a NIfTI file (.nii or .nii.gz).
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    stored : bool
+        Return the values as stored, without the slope and intercept of the header.
+
+    Returns
+    -------
+    array : ndarray, shape (k, j, i), or (echo, k, j, i) for a file of several volumes
+        Whole numbers keep their type where the header does not scale them (label maps); all else is float32.
+    grid : Grid
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, empty, truncated, damaged, not NIfTI, holds no real numbers, or promises more voxels
+        than it or the memory can hold.
+    """
+    path = Path(path)
+    with _opened(path) as (stream, most_bytes):
+        header = parse_header(stream, path, most_bytes)
+        count = header.volumes * header.grid.size
+        raw = _read_exactly(stream, count * header.stored_type.itemsize, path)
+        stream.read(1)  # reaching the end of a compressed stream compares its checksum
+    array = raw.view(header.stored_type).reshape(header.volumes, *header.grid.shape)
+    if header.volumes == 1:
+        array = array[0]
+    if header.scaled and not stored:
+        wide = np.float64 if header.stored_type.itemsize > 4 else np.float32
+        array = array.astype(wide)
+        array *= wide(header.slope)
+        array += wide(header.intercept)
+        array = array.astype(np.float32, copy=False)
+    elif header.stored_type.kind == "f":
+        array = array.astype(np.float32, copy=False)
+    else:
+        array = array.astype(header.stored_type.newbyteorder("="), copy=False)
+    return array, header.grid
+
+
+def write_nifti(path: str | os.PathLike, array: np.ndarray, grid: Grid) -> None:
+    """Write an array as a NIfTI file: complete under its name, or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .nii or .nii.gz.
+    array : ndarray, shape (k, j, i) or (echo, k, j, i)
+        Masks are written as uint8, floating point numbers as float32, whole numbers in their own type.
+    grid : Grid
+        Geometry of one volume, written as both sform and qform in scanner coordinates.
+
+    Raises
+    ------
+    ValueError
+        If the name, the shape or the type of the array cannot be written.
+    OSError
+        If the disk is full or the folder cannot be written to.
+    """
+    path = Path(path)
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise ValueError(f"path must end in .nii or .nii.gz, but got {path.name!r}.")
+    array = np.asarray(array)
+    if array.ndim not in (3, 4) or array.shape[-3:] != grid.shape:
+        raise ValueError(
+            f"array must have the shape {grid.shape} of its grid (k, j, i), echoes first, but got {array.shape}."
+        )
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
+    elif array.dtype.kind == "f":
+        array = array.astype(np.float32, copy=False)
+    if array.dtype not in STORED_TYPES:
+        raise ValueError(f"array must hold real numbers, but got {array.dtype}.")
+    values = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    with _replacing(path) as file:
+        # Level 1: noise does not compress any better at a higher one, it only takes ten times as long.
+        compress = path.name.endswith(".gz")
+        packed = gzip.GzipFile("", "wb", 1, file, mtime=0) if compress else contextlib.nullcontext(file)
+        with packed as stream:
+            stream.write(header_bytes(values, grid))
+            stream.write(values.data.cast("B"))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """The decompressed bytes of a file and the most there can be; every fault of the file becomes a `ValueError`."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise ValueError(f"{path} is empty. Copy or export it again.")
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if packed:
+                with gzip.GzipFile(fileobj=file) as stream:
+                    yield stream, size * _LARGEST_EXPANSION
+            else:
+                yield file, size
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist. Check the name and the folder.") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path} is a folder. Give a NIfTI file (.nii or .nii.gz).") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is truncated or damaged ({error}). Copy or export it again.") from error
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _read_exactly(stream: BinaryIO, count: int, path: Path) -> np.ndarray:
+    try:
+        raw = np.empty(count, np.uint8)
+    except MemoryError:
+        raise ValueError(f"{path} needs {count / 2**30:.1f} GiB of memory, more than there is.") from None
+    done = 0
+    while done < count:
+        got = stream.readinto(raw[done : done + _CHUNK].data)
+        if not got:
+            raise ValueError(
+                f"{path} is truncated: it holds {done} of the {count} bytes that its header promises. "
+                "Copy or export it again."
+            )
+        done += got
+    return raw
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file under a temporary name beside `path`, renamed to it when complete and removed when not."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            yield file
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
