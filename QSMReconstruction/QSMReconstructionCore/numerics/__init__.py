@@ -1,0 +1,1 @@
+"""Numerical building blocks that know nothing of MR: Fourier transforms, kernels, derivatives, trees, solvers."""

@@ -1,0 +1,96 @@
+"""Real Fourier transforms of float32 volumes on all cores, and convolution in a padded volume that is never stored.
+
+Transforms are `scipy.fft.rfftn` in single precision: the last axis holds only non-negative frequencies. Frequencies are
+in cycles per mm along (k, j, i).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+import scipy.fft
+
+from ..progress import Progress, no_progress
+
+
+def available_cores() -> int:
+    """Number of processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def forward(volume: np.ndarray) -> np.ndarray:
+    """Real Fourier transform over all three axes."""
+    return scipy.fft.rfftn(volume, workers=available_cores())
+
+
+def inverse(spectrum: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Inverse of `forward` for a volume of `shape`. The spectrum may be overwritten."""
+    return scipy.fft.irfftn(spectrum, s=shape, workers=available_cores(), overwrite_x=True)
+
+
+def fast_shape(shape: tuple[int, int, int], padding: tuple[int, int, int] = (0, 0, 0)) -> tuple[int, int, int]:
+    """Smallest shape that holds `shape` plus `padding` and has a fast transform."""
+    return tuple(scipy.fft.next_fast_len(n + p, real=True) for n, p in zip(shape, padding))
+
+
+def frequencies(
+    shape: tuple[int, int, int], spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frequencies of `forward` along (k, j, i) in cycles/mm, float32, shaped to broadcast."""
+    k = np.fft.fftfreq(shape[0], spacing[0]).astype(np.float32)
+    j = np.fft.fftfreq(shape[1], spacing[1]).astype(np.float32)
+    i = np.fft.rfftfreq(shape[2], spacing[2]).astype(np.float32)
+    return k[:, None, None], j[None, :, None], i[None, None, :]
+
+
+def convolve_padded(
+    volume: np.ndarray,
+    spacing: tuple[float, float, float],
+    transfer: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    *,
+    factor: float = 2.0,
+    progress: Progress = no_progress,
+) -> np.ndarray:
+    """Multiply the spectrum of a volume by a transfer function as if the volume were zero-padded on all sides.
+
+    Parameters
+    ----------
+    volume : ndarray, float32, shape (k, j, i)
+    spacing : (float, float, float)
+        In mm.
+    transfer : callable
+        Takes frequencies along (k, j, i), broadcastable and in cycles/mm, and gives the real transfer function there.
+    factor : float
+        Length of the padded volume over that of the volume, at least 1.
+    progress : callable
+        See `progress`.
+
+    Returns
+    -------
+    ndarray, float32, shape (k, j, i)
+
+    Notes
+    -----
+    The transform runs axis by axis, and along the first two axes in slabs of a few frequencies of the last, so only one
+    axis at a time is stored padded: about `2 * factor` volumes of memory where a padded transform takes
+    `2 * factor ** 3`, and a third less time because zeros are not transformed.
+    """
+    padded = tuple(scipy.fft.next_fast_len(int(np.ceil(factor * n)), real=True) for n in volume.shape)
+    fk, fj, fi = frequencies(padded, spacing)
+    cores = available_cores()
+    spectrum = scipy.fft.rfft(volume.astype(np.float32, copy=False), n=padded[2], axis=2, workers=cores)
+    slab = 16
+    for start in range(0, spectrum.shape[2], slab):
+        part = np.ascontiguousarray(spectrum[:, :, start : start + slab])
+        part = scipy.fft.fft(part, n=padded[1], axis=1, workers=cores, overwrite_x=True)
+        part = scipy.fft.fft(part, n=padded[0], axis=0, workers=cores, overwrite_x=True)
+        part *= transfer(fk, fj, fi[:, :, start : start + slab])
+        part = scipy.fft.ifft(part, axis=0, workers=cores, overwrite_x=True)[: volume.shape[0]]
+        part = scipy.fft.ifft(part, axis=1, workers=cores, overwrite_x=True)[:, : volume.shape[1]]
+        spectrum[:, :, start : start + slab] = part
+        progress(min(start + slab, spectrum.shape[2]) / spectrum.shape[2], "field of the sources")
+    return scipy.fft.irfft(spectrum, n=padded[2], axis=2, workers=cores, overwrite_x=True)[:, :, : volume.shape[2]]
