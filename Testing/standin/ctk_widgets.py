@@ -1,0 +1,176 @@
+"""Stand-ins for the widgets of CTK that the panels use, with the property, signal and slot names of CTK's headers."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Property, QRect, Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLineEdit,
+    QSizePolicy,
+    QSlider,
+    QStyle,
+    QStyleOption,
+    QStyleOptionButton,
+    QStylePainter,
+    QToolButton,
+    QWidget,
+)
+
+from .ui_files import stand_in_widget
+
+
+@stand_in_widget
+class ctkCollapsibleButton(QAbstractButton):
+    """A title bar that shows and hides what is below it."""
+
+    contentsCollapsed = Signal(bool)
+    cpp_signals = {"contentsCollapsed(bool)": "contentsCollapsed"}
+
+    _BAR, _MARGIN = 24, 6
+
+    def __init__(self, text="", parent=None):
+        if isinstance(text, QWidget):
+            text, parent = "", text
+        super().__init__(parent)
+        self.setText(text)
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self.setContentsMargins(self._MARGIN, self._BAR + self._MARGIN, self._MARGIN, self._MARGIN)
+        self.connect("toggled(bool)", self._show_contents)
+
+    def _is_collapsed(self):
+        return not self.checked
+
+    def setCollapsed(self, collapsed):
+        """Hide (True) or show (False) the contents."""
+        self.setChecked(not collapsed)
+
+    collapsed = Property(bool, _is_collapsed, setCollapsed)
+
+    def _show_contents(self, shown):
+        for child in self.children():
+            if isinstance(child, QWidget):
+                child.setVisible(shown)
+        self.setMaximumHeight(16777215 if shown else self._BAR)
+        self.contentsCollapsed.emit(not shown)
+
+    def _bar(self):
+        return QRect(0, 0, self.width, self._BAR)
+
+    def hitButton(self, position):
+        return self._bar().contains(position)
+
+    def showEvent(self, event):
+        if self.collapsed:
+            self._show_contents(False)
+
+    def paintEvent(self, event):
+        painter = QStylePainter(self)
+        bar = QStyleOptionButton()
+        bar.initFrom(self)
+        bar.rect = self._bar()
+        painter.drawControl(QStyle.ControlElement.CE_PushButtonBevel, bar)
+        arrow = QStyleOption()
+        arrow.initFrom(self)
+        arrow.rect = QRect(8, (self._BAR - 12) // 2, 12, 12)
+        painter.drawPrimitive(
+            QStyle.PrimitiveElement.PE_IndicatorArrowRight if self.collapsed
+            else QStyle.PrimitiveElement.PE_IndicatorArrowDown,
+            arrow,
+        )
+        painter.drawText(self._bar().adjusted(28, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, self.text)
+        painter.end()
+
+
+@stand_in_widget
+class ctkDoubleSpinBox(QDoubleSpinBox):
+    """A spin box for numbers."""
+
+
+def _of_spin_box(kind, name):
+    """A property that a slider widget hands on to its spin box."""
+
+    def assign(self, value):
+        setattr(self._spin_box, name, value)
+        self._place_slider()
+
+    return Property(kind, lambda self: getattr(self._spin_box, name), assign)
+
+
+@stand_in_widget
+class ctkSliderWidget(QWidget):
+    """A slider with a spin box beside it."""
+
+    valueChanged = Signal(float)
+    valueIsChanging = Signal(float)
+    cpp_signals = {"valueChanged(double)": "valueChanged", "valueIsChanging(double)": "valueIsChanging"}
+
+    _STEPS = 1000
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._slider = QSlider(Qt.Orientation.Horizontal, self)
+        self._slider.setRange(0, self._STEPS)
+        self._spin_box = QDoubleSpinBox(self)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._slider, 1)
+        layout.addWidget(self._spin_box)
+        self._slider.connect("sliderMoved(int)", self._slider_moved)
+        self._spin_box.connect("valueChanged(double)", self._value_changed)
+
+    value = _of_spin_box(float, "value")
+    minimum = _of_spin_box(float, "minimum")
+    maximum = _of_spin_box(float, "maximum")
+    singleStep = _of_spin_box(float, "singleStep")
+    decimals = _of_spin_box(int, "decimals")
+    prefix = _of_spin_box(str, "prefix")
+    suffix = _of_spin_box(str, "suffix")
+
+    def setValue(self, value):
+        """Set the value."""
+        self.value = value
+
+    def setDecimals(self, decimals):
+        """Set the number of decimals shown."""
+        self.decimals = decimals
+
+    def _value_changed(self, value):
+        self._place_slider()
+        self.valueChanged.emit(value)
+
+    def _place_slider(self):
+        extent = self.maximum - self.minimum
+        self._slider.setValue(round(self._STEPS * (self.value - self.minimum) / extent) if extent > 0 else 0)
+
+    def _slider_moved(self, position):
+        self.value = self.minimum + (self.maximum - self.minimum) * position / self._STEPS
+        self.valueIsChanging.emit(self.value)
+
+
+@stand_in_widget
+class ctkPathLineEdit(QWidget):
+    """A file or folder name with a button to browse, which does nothing here."""
+
+    currentPathChanged = Signal(str)
+    cpp_signals = {"currentPathChanged(QString)": "currentPathChanged"}
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._line_edit = QLineEdit(self)
+        browse = QToolButton(self)
+        browse.setText("...")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._line_edit)
+        layout.addWidget(browse)
+        self._line_edit.connect("textChanged(QString)", self.currentPathChanged.emit)
+
+    def setCurrentPath(self, path):
+        """Set the path."""
+        self._line_edit.setText(path)
+
+    currentPath = Property(str, lambda self: self._line_edit.text, setCurrentPath)

@@ -1,0 +1,131 @@
+"""PythonQt's attribute access on PySide6 objects.
+
+In Slicer, a Qt property is a data attribute (`label.text` is a string) that hides its getter, while its setter stays
+(`label.setText`). `name` is the object name; dynamic properties and named children are attributes; anything else
+cannot be assigned on a C++ object. PySide6 knows none of this, so its classes are changed in place.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import shiboken6
+from PySide6 import QtCore, QtGui, QtNetwork, QtPrintSupport, QtSvg, QtWidgets
+
+from .qt_signals import connect, disconnect
+
+QT_MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtSvg, QtPrintSupport)
+
+#: Virtual getters, which Shiboken would look up again and again if a property hid them.
+_LEFT_ALONE = {"sizeHint", "minimumSizeHint"}
+
+_get_property = QtCore.QObject.property
+_set_property = QtCore.QObject.setProperty
+_native_getattribute = QtCore.QObject.__getattribute__
+_native_setattr = shiboken6.Shiboken.Object.__setattr__
+
+
+class _Property:
+    """A Qt property as a data attribute of its class."""
+
+    def __init__(self, name: str, getter=None):
+        self.name, self.getter = name, getter
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self.getter or self
+        return _get_property(instance, self.name)
+
+    def __set__(self, instance, value):
+        _assign(instance, self.name, value)
+
+
+def _assign(instance, name: str, value) -> None:
+    """Set a Qt property, refusing what PythonQt refuses."""
+    class_name = instance.metaObject().className()
+    declared = instance.metaObject().property(instance.metaObject().indexOfProperty(name))
+    if not declared.isWritable():
+        raise AttributeError(f"Property '{name}' of {class_name} object is not writable")
+    value = list(value) if isinstance(value, tuple) else value
+    wrong_text = declared.typeName() == "QString" and not isinstance(value, str)
+    if wrong_text or not _set_property(instance, name, value):
+        raise AttributeError(
+            f"Property '{name}' of type '{declared.typeName()}' does not accept an object of type "
+            f"{type(value).__name__} ({value!r})"
+        )
+
+
+def _is_cpp_class(cls: type) -> bool:
+    """Whether the class stands for a C++ class, as opposed to a subclass written in Python by a module."""
+    return cls.__module__.startswith("PySide6") or "cpp_signals" in vars(cls)
+
+
+def _is_dynamic_property(instance, name: str) -> bool:
+    return shiboken6.isValid(instance) and name.encode() in map(bytes, instance.dynamicPropertyNames())
+
+
+def _getattribute(self, name):
+    # Shiboken finds its own connect and disconnect before it looks into the class.
+    if name == "connect":
+        return lambda *arguments: connect(self, *arguments)
+    if name == "disconnect":
+        return lambda *arguments: disconnect(self, *arguments)
+    return _native_getattribute(self, name)
+
+
+def _getattr(self, name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if not shiboken6.isValid(self):
+        raise ValueError(f"Trying to read property '{name}' from a destroyed {type(self).__name__} object")
+    if name == "name":
+        return _get_property(self, "objectName")
+    if _is_dynamic_property(self, name):
+        return _get_property(self, name)
+    for child in self.children():
+        if _get_property(child, "objectName") == name:
+            return child
+    raise AttributeError(f"{type(self).__name__} has no attribute named '{name}'")
+
+
+def _setattr(self, name, value):
+    cls = type(self)
+    name = "objectName" if name == "name" else name
+    found = inspect.getattr_static(cls, name, None)
+    if isinstance(found, QtCore.Property):
+        _assign(self, name, value)
+    elif hasattr(type(found), "__set__"):
+        type(found).__set__(found, self, value)
+    elif name.startswith("_") or isinstance(value, (QtCore.Signal, QtCore.SignalInstance)):
+        _native_setattr(self, name, value)
+    elif _is_dynamic_property(self, name):
+        _set_property(self, name, value)
+    elif not _is_cpp_class(cls):
+        _native_setattr(self, name, value)
+    elif callable(found):
+        raise AttributeError(f"Slot '{name}' can not be overwritten on {cls.__name__} object")
+    else:
+        raise AttributeError(
+            f"'{name}' does not exist on {cls.__name__} and creating new attributes on C++ objects is not allowed"
+        )
+
+
+def adopt_pythonqt_attributes() -> None:
+    """Change the attribute access of all PySide6 classes in this process."""
+    classes = {
+        cls
+        for module in QT_MODULES
+        for cls in (getattr(module, name) for name in dir(module))  # PySide6 makes classes when asked for
+        if isinstance(cls, type) and issubclass(cls, QtCore.QObject)
+    }
+    for cls in classes:
+        declared = cls.staticMetaObject
+        for index in range(declared.propertyOffset(), declared.propertyCount()):
+            name = declared.property(index).name()
+            if name not in _LEFT_ALONE:
+                setattr(cls, name, _Property(name, vars(cls).get(name)))
+        if "__setattr__" in vars(cls):
+            cls.__setattr__ = _setattr
+    QtCore.QObject.__getattribute__ = _getattribute
+    QtCore.QObject.__getattr__ = _getattr
+    QtCore.QObject.className = lambda self: self.metaObject().className()
