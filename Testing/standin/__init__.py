@@ -4,7 +4,7 @@ The real MRML libraries (`slicer-core` from PyPI) bring nodes, scenes, logics an
 application has is stood in for here, in two steps::
 
     import standin
-    standin.install(scene)             # Slicer's Python layer: ScriptedLoadableModule, parameterNodeWrapper, i18n. No Qt
+    standin.install(scene)             # ScriptedLoadableModule, parameterNodeWrapper, i18n; no Qt
     standin.start_application(scene)   # and on top of it `qt`, `ctk`, `slicer.app` and the widgets, off screen
 
 After the first, module files can be imported and their logic classes used. After the second,

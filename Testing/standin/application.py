@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 import slicer
+
 from headless.scene import start as start_headless
 
 from . import pythonqt, slicer_widgets

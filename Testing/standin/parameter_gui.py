@@ -52,9 +52,10 @@ def _property(signal: str, name: str, convert: Callable[[Any], Any] = lambda val
     """Makes connectors of widgets whose value is a property."""
 
     def make(widget, field):
-        return _Connector(
-            widget, signal, lambda: field.kind(getattr(widget, name)), lambda value: setattr(widget, name, convert(value))
-        )
+        def read():
+            return field.kind(getattr(widget, name))
+
+        return _Connector(widget, signal, read, lambda value: setattr(widget, name, convert(value)))
 
     return make
 

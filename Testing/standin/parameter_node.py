@@ -258,7 +258,8 @@ class _Wrapper:
 
     def _field(self, name: str) -> _Field:
         if name not in self.allParameters:
-            raise ValueError(f"Cannot find a param with the given name: {name}. Fields: {', '.join(self.allParameters)}")
+            known = ", ".join(self.allParameters)
+            raise ValueError(f"Cannot find a param with the given name: {name}. Fields: {known}")
         return self.allParameters[name]
 
     def default(self, name: str) -> Default:

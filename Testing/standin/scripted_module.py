@@ -12,6 +12,8 @@ import unittest
 
 import slicer
 
+_logger = logging.getLogger(__name__)
+
 __all__ = [
     "ScriptedLoadableModule",
     "ScriptedLoadableModuleLogic",
@@ -121,7 +123,7 @@ class ScriptedLoadableModuleLogic:
 
     def delayDisplay(self, message: str, msec=None):
         """Show a message for a moment; here it is logged."""
-        logging.info(message)
+        _logger.info(message)
 
 
 class ScriptedLoadableModuleTest(unittest.TestCase):
@@ -143,4 +145,4 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
 
     def delayDisplay(self, message: str, requestedDelay=None, msec=None):
         """Show a message for a moment; here it is logged."""
-        logging.info(message)
+        _logger.info(message)
