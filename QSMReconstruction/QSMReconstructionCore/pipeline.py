@@ -119,9 +119,9 @@ def reconstruct(
 
     mask_key = run.key
     field_map = run.stage("field_map", acquisition, mask)
-    weights = _weights(field_map.noise, mask)
+    weights = weights_of(field_map.noise, mask)
     local_field = run.stage("background", field_map.field, mask, acquisition.grid, weights=weights)
-    weights = _weights(local_field.noise, local_field.mask)
+    weights = weights_of(local_field.noise, local_field.mask)
     raw = run.stage("inversion", local_field.field, local_field.mask, acquisition.grid, weights=weights)
     susceptibility, reference = run.stage("reference", raw, local_field.mask)
 
@@ -179,6 +179,6 @@ def _key(*parts) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _weights(noise: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def weights_of(noise: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Reciprocal of the noise sd inside the mask, 0 outside, in 1/ppm."""
     return np.divide(1.0, noise, out=np.zeros_like(noise), where=mask & (noise > 0))

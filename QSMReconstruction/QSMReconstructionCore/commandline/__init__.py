@@ -1,0 +1,81 @@
+"""The command line: one module per command, each with `add_to` (its options) and `run`.
+
+Exit status: 0 done, 1 the data cannot be processed (one sentence on standard error), 2 wrong usage, 130 cancelled by
+Ctrl-C or by ending the process politely (SIGTERM).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+
+from .. import __version__
+from ..progress import Cancelled
+from . import methods, reconstruct, score, simulate, stage
+from .options import WrongUsage
+
+DONE, FAILED, CANCELLED = 0, 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        As typed after the program's name; those of this process if not given.
+
+    Returns
+    -------
+    int
+        Exit status. Wrong usage leaves through `SystemExit` with status 2, as `argparse` does.
+    """
+    chosen = _parser().parse_args(arguments)
+    try:
+        with _termination_as_interrupt():
+            chosen.run(chosen)
+    except WrongUsage as error:
+        chosen.parser.error(str(error))
+    except (KeyboardInterrupt, Cancelled):
+        print("Cancelled; nothing was written.", file=sys.stderr)
+        return CANCELLED
+    except MemoryError as error:
+        print(f"There is not enough memory for this scan: {error}", file=sys.stderr)
+        return FAILED
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m QSMReconstructionCore",
+        description="Quantitative susceptibility mapping, from phase to susceptibility in ppm.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in (methods, simulate, reconstruct, stage, score):
+        command.add_to(commands)
+    return parser
+
+
+@contextlib.contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as Ctrl-C does, so that temporary files are removed."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

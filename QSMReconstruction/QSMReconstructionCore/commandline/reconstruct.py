@@ -1,0 +1,93 @@
+"""reconstruct: from the files of a scan to susceptibility and all maps on the way."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..progress import part_of
+from .options import WrongUsage, add_progress_option, add_settings_option, progress_as, settings_from
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
+
+
+def add_to(commands) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser("reconstruct", help="reconstruct susceptibility from magnitude and phase")
+    parser.add_argument("out", metavar="OUT", type=Path, help="folder for the maps")
+    files = parser.add_argument_group("the scan as NIfTI files")
+    files.add_argument("--phase", nargs="+", type=Path, metavar="F", help="one 4D file, or one 3D file per echo")
+    files.add_argument("--magnitude", nargs="+", type=Path, metavar="F", help="likewise")
+    files.add_argument("--params", type=Path, metavar="F", help="params.json with TE, B0, B0_dir, voxel_size")
+    files.add_argument("--echo-times", nargs="+", type=float, metavar="S", help="in seconds, if no JSON file has them")
+    files.add_argument("--field-strength", type=float, metavar="T", help="in T, if no JSON file has it")
+    bids = parser.add_argument_group("the scan in a BIDS folder (the maps get BIDS names)")
+    bids.add_argument("--bids", type=Path, metavar="DIR", help="root of the data set")
+    bids.add_argument("--subject", metavar="LABEL")
+    bids.add_argument("--session", metavar="LABEL")
+    how = parser.add_argument_group("how")
+    how.add_argument("--mask", type=Path, metavar="F", help="brain mask to use instead of finding one")
+    how.add_argument("--recipe", default="default", metavar="NAME|FILE", help="a preset or a recipe.json")
+    add_settings_option(how, "STAGE.PARAMETER")
+    add_progress_option(parser)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Read, reconstruct, write."""
+    _check_usage(chosen)
+    from ..io.bids import find_scan
+    from ..io.params import read_params
+    from ..io.provenance import check_writable, write_reconstruction
+    from ..io.scan import read_mask, read_scan
+    from ..pipeline import reconstruct
+
+    progress = progress_as(chosen.progress)
+    recipe = _recipe(chosen)
+    check_writable(chosen.out)
+    progress(0.0, "Reading")
+    params = read_params(chosen.params) if chosen.params else None
+    given = {"echo_times": chosen.echo_times, "field_strength": chosen.field_strength, "params": params}
+    bids = None
+    if chosen.bids:
+        bids = find_scan(chosen.bids, chosen.subject, chosen.session)
+        files = [*bids.phase, *bids.magnitude]
+        acquisition = read_scan(bids.phase, bids.magnitude, **given, metadata=bids.metadata)
+    else:
+        files = [*chosen.phase, *chosen.magnitude]
+        acquisition = read_scan(chosen.phase, chosen.magnitude, **given)
+    files += [path for path in (chosen.params, chosen.mask) if path]
+    mask = read_mask(chosen.mask, acquisition.grid) if chosen.mask else None
+    result = reconstruct(acquisition, recipe, part_of(progress, 0.03, 0.95), mask=mask)
+    progress(0.95, "Writing")
+    write_reconstruction(chosen.out, result, acquisition, files=files, bids=bids)
+    progress(1.0, "Done")
+    for note in result.notes:
+        print(f"Note: {note}", file=sys.stderr)
+
+
+def _check_usage(chosen: argparse.Namespace) -> None:
+    if bool(chosen.bids) == bool(chosen.phase or chosen.magnitude):
+        raise WrongUsage("give either --bids with --subject, or --phase with --magnitude")
+    if chosen.bids and not chosen.subject:
+        raise WrongUsage("--bids needs --subject")
+    if not chosen.bids and not (chosen.phase and chosen.magnitude):
+        raise WrongUsage("--phase and --magnitude are both needed")
+
+
+def _recipe(chosen: argparse.Namespace) -> Recipe:
+    from ..recipe import PRESETS, Recipe
+
+    try:
+        if chosen.recipe in PRESETS:
+            recipe = Recipe.preset(chosen.recipe)
+        elif Path(chosen.recipe).is_file():
+            recipe = Recipe.from_json(Path(chosen.recipe).read_text(encoding="utf-8"))
+        else:
+            raise WrongUsage(f"--recipe {chosen.recipe} is neither a file nor one of {', '.join(PRESETS)}")
+        return recipe.with_values(settings_from(chosen.settings))
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error

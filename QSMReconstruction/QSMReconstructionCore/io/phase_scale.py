@@ -1,0 +1,119 @@
+"""From the phase a scanner or a converter stores to radians with paramagnetic positive.
+
+Phase is never stretched from its minimum and maximum to [-pi, pi]: data that do not reach the ends, or that hold one
+outlier, would get a wrong field without a sign of it. A scale is only taken where the values themselves are evidence
+for it: they fill the range of a known storage, or the vendor that uses this storage is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..acquisition import checked_volume
+from .nifti_header import Header
+
+#: Wrapped phase fills its range; the noise around the head does so in any scan.
+_FILLED = 0.95
+#: Room for rounding of stored phase beyond the ends of its range.
+_ROUNDING = 1.001
+_TWELVE_BITS = 4096
+_SIEMENS = re.compile("siemens", re.IGNORECASE)
+#: Vendors that export phase that falls where the field is positive.
+_OPPOSITE_SIGN = re.compile(r"^GE\b|general electric|united imaging|^UIH\b|hitachi", re.IGNORECASE)
+
+
+def phase_in_radians(
+    headers: Sequence[Header], stored: Sequence[np.ndarray], manufacturer: str | None = None
+) -> tuple[np.ndarray, str]:
+    """Phase in rad within [-pi, pi] from the stored values of its files.
+
+    Parameters
+    ----------
+    headers : sequence of Header
+        One per file.
+    stored : sequence of ndarray, shape (k, j, i) or (echo, k, j, i)
+        The values of each file as stored, without slope and intercept.
+    manufacturer : str, optional
+        Of the scanner, as its header gives it. Decides the sign.
+
+    Returns
+    -------
+    phase : ndarray, float32, shape (echo, k, j, i)
+        A paramagnetic source makes it grow with echo time where its field is positive.
+    source : str
+        How it was found.
+
+    Raises
+    ------
+    ValueError
+        If values are not finite, or their range is that of no known storage of phase.
+    """
+    stored = [checked_volume("phase", array, array.shape) for array in stored]
+    raw_low, raw_high = _range([(h, a) for h, a in zip(headers, stored)], scaled=False)
+    low, high = _range([(h, a) for h, a in zip(headers, stored)], scaled=True)
+    vendor = (manufacturer or "").strip()
+
+    scales = [(h.slope, h.intercept) for h in headers]
+    if any(h.scaled for h in headers) and _fills(raw_low, raw_high, np.pi) and not _fills(low, high, np.pi):
+        scales = [(1.0, 0.0)] * len(headers)
+        low, high = raw_low, raw_high
+        source = "stored values, which fill [-pi, pi]; the slope in the header would shrink them and was left out"
+    elif _within(low, high, np.pi):
+        certain = _fills(low, high, np.pi)
+        source = "radians" if certain else f"assumed: radians, from values between {low:.3g} and {high:.3g}"
+    elif low >= 0 and _fills(low - np.pi, high - np.pi, np.pi):
+        source = "radians from 0 to 2 pi, wrapped to [-pi, pi]"
+    elif _fills(low, high, 1000 * np.pi) and not _SIEMENS.search(vendor):
+        scales = [(slope / 1000, intercept / 1000) for slope, intercept in scales]
+        source = "milliradians, times 0.001"
+    elif (twelve_bits := _twelve_bits(low, high, scales, stored, vendor)) is not None:
+        center, half = twelve_bits
+        scales = [(slope * np.pi / half, (intercept - center) * np.pi / half) for slope, intercept in scales]
+        source = f"12 bit integers, {center - half:g} to {center + half - 1:g}, as -pi to pi"
+    else:
+        raise ValueError(
+            f"phase must be in radians within [-pi, pi] or in a known storage of a scanner (12 bit integers, "
+            f"milliradians), but its values range from {low:g} to {high:g}. Scale it to radians first."
+        )
+
+    sign = -1.0 if _OPPOSITE_SIGN.search(vendor) else 1.0
+    if sign < 0:
+        source += f"; negated, because {vendor} exports the opposite sign"
+    volumes = []
+    for (slope, intercept), array in zip(scales, stored):
+        values = array if (slope, intercept) == (1.0, 0.0) else array * np.float32(slope) + np.float32(intercept)
+        volumes.append(values.reshape(-1, *values.shape[-3:]))
+    phase = np.concatenate(volumes) if len(volumes) > 1 else volumes[0]
+    if source.startswith("radians from 0"):
+        phase = np.where(phase > np.pi, phase - np.float32(2 * np.pi), phase)
+    return (-phase if sign < 0 else phase), source
+
+
+def _range(files: Sequence[tuple[Header, np.ndarray]], scaled: bool) -> tuple[float, float]:
+    ends = []
+    for header, array in files:
+        slope, intercept = (header.slope, header.intercept) if scaled else (1.0, 0.0)
+        ends += [slope * float(array.min()) + intercept, slope * float(array.max()) + intercept]
+    return min(ends), max(ends)
+
+
+def _within(low: float, high: float, half: float) -> bool:
+    return max(-low, high) <= half * _ROUNDING
+
+
+def _fills(low: float, high: float, half: float) -> bool:
+    return _within(low, high, half) and high - low >= 2 * half * _FILLED
+
+
+def _twelve_bits(low, high, scales, stored, vendor) -> tuple[float, float] | None:
+    """Center and half width of the storage in 12 bits, as is (0..4095) or doubled around zero (-4096..4094)."""
+    center, half = (0.0, _TWELVE_BITS) if low < 0 else (_TWELVE_BITS / 2, _TWELVE_BITS / 2)
+    evident = bool(_SIEMENS.search(vendor)) or _fills(low - center, high - center, half)
+    if not evident or not _within(low - center, high - center, half):
+        return None
+    whole = all(float(s).is_integer() and float(i).is_integer() for s, i in scales)
+    whole = whole and all(np.array_equal(array, np.rint(array)) for array in stored)
+    return (center, half) if whole else None

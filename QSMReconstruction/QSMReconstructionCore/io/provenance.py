@@ -1,0 +1,212 @@
+"""Write a reconstruction with all that is needed to know, and to repeat, how it came about."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..acquisition import Acquisition
+from ..pipeline import Reconstruction
+from .bids import BidsScan
+from .nifti import write_nifti
+
+_BIDS_VERSION = "1.10.0"
+
+
+@dataclass(frozen=True)
+class Output:
+    """A map of a reconstruction: its file name, its BIDS suffix, its unit, and what it is."""
+
+    name: str
+    bids_suffix: str
+    unit: str
+    description: str
+
+
+OUTPUTS = (
+    Output("chimap", "Chimap", "ppm", "Magnetic susceptibility"),
+    Output("mask", "desc-brain_mask", "", "Where the susceptibility is defined"),
+    Output("totalfield", "desc-total_fieldmap", "ppm", "Total field relative to B0"),
+    Output("localfield", "desc-local_fieldmap", "ppm", "Field of the sources inside the mask, relative to B0"),
+    Output("fieldnoise", "desc-noise_fieldmap", "ppm", "Standard deviation of the total field"),
+    Output("quality", "desc-quality_fieldmap", "", "Coherence of the phase with its neighbours, 0 to 1"),
+    Output("r2star", "R2starmap", "1/s", "Effective transverse relaxation rate"),
+)
+
+
+def write_reconstruction(
+    out: str | os.PathLike,
+    reconstruction: Reconstruction,
+    acquisition: Acquisition,
+    *,
+    files: Sequence[str | os.PathLike] = (),
+    bids: BidsScan | None = None,
+) -> list[Path]:
+    """Write all maps, the recipe and the provenance into a folder: all of them, or none.
+
+    Parameters
+    ----------
+    out : path
+        The folder; made if need be. Maps of an earlier reconstruction there are replaced.
+    reconstruction : Reconstruction
+    acquisition : Acquisition
+        What it was reconstructed from.
+    files : sequence of path
+        The input files; their checksums are kept.
+    bids : BidsScan, optional
+        Write BIDS derivatives of this scan instead of the plain names.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    out = Path(out)
+    maps = {
+        "chimap": reconstruction.susceptibility,
+        "mask": reconstruction.mask,
+        "totalfield": reconstruction.field_map.field,
+        "localfield": reconstruction.local_field.field,
+        "fieldnoise": reconstruction.field_map.noise,
+        "quality": reconstruction.field_map.quality,
+        "r2star": reconstruction.r2star,
+    }
+    provenance = provenance_of(reconstruction, acquisition, files)
+    paths = {output.name: _path(output.name, output.bids_suffix, ".nii.gz", bids) for output in OUTPUTS}
+    recipe = _path("recipe", "desc-recipe_Chimap", ".json", bids)
+    with staged_folder(out) as stage:
+        for output in OUTPUTS:
+            if maps[output.name] is None:
+                continue
+            path = stage / paths[output.name]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_nifti(path, maps[output.name], reconstruction.grid)
+            about = {"Description": output.description}
+            if output.unit:
+                about["Units"] = output.unit
+            if output.name == "chimap":
+                about |= provenance
+            if bids is not None or output.name == "chimap":
+                _write_json(stage / _path(output.name, output.bids_suffix, ".json", bids), about)
+        (stage / recipe).write_text(reconstruction.recipe.to_json() + "\n", encoding="utf-8")
+        if bids is not None:
+            _write_json(stage / "dataset_description.json", _dataset_description())
+    for name in (n for n, values in maps.items() if values is None):
+        (out / paths[name]).unlink(missing_ok=True)  # left by an earlier reconstruction of another scan
+    return [out / paths[n] for n, values in maps.items() if values is not None] + [out / recipe]
+
+
+def provenance_of(
+    reconstruction: Reconstruction, acquisition: Acquisition, files: Sequence[str | os.PathLike] = ()
+) -> dict:
+    """How a map came about, as plain data.
+
+    Returns
+    -------
+    dict
+        `EchoTime` (s), `MagneticFieldStrength` (T), `ImagingFrequency` (MHz), `B0Direction` (along the image axes
+        x, y, z), `Reference` (region, voxels, what was subtracted, mean and sd in ppm), `Recipe`, `Versions`,
+        `InputIdentity` (SHA-256 of the acquisition), `InputFiles` (name and SHA-256), `FactSources`, `Notes`,
+        `Seconds` of each stage.
+    """
+    return {
+        "EchoTime": list(acquisition.echo_times),
+        "MagneticFieldStrength": acquisition.field_strength,
+        "ImagingFrequency": acquisition.hz_per_ppm,
+        "B0Direction": list(acquisition.grid.b0_direction[::-1]),
+        "Reference": asdict(reconstruction.reference),
+        "Recipe": {stage: dict(chosen) for stage, chosen in reconstruction.recipe.stages.items()},
+        "Versions": versions(),
+        "InputIdentity": reconstruction.input_identity,
+        "InputFiles": [{"Path": str(path), "SHA256": _file_hash(path)} for path in files],
+        "FactSources": dict(acquisition.sources),
+        "Notes": list(reconstruction.notes),
+        "Seconds": {stage: round(seconds, 2) for stage, seconds in reconstruction.seconds.items()},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the result."""
+    import scipy
+    import SimpleITK
+
+    return {
+        "QSMReconstructionCore": __version__,
+        "Python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "SimpleITK": SimpleITK.Version.VersionString(),
+    }
+
+
+@contextlib.contextmanager
+def staged_folder(out: str | os.PathLike) -> Iterator[Path]:
+    """A temporary folder whose files move to `out` when all are complete, and vanish when anything goes wrong.
+
+    It lies in the nearest folder that exists, so that moving is renaming on the same disk.
+    """
+    out = Path(out).absolute()
+    home = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not home.is_dir():
+        raise NotADirectoryError(f"{home} is a file, but a folder is needed for the results.")
+    stage = home / f".{out.name}.{os.getpid()}.part"
+    stage.mkdir()
+    try:
+        yield stage
+        for path in sorted(p for p in stage.rglob("*") if p.is_file()):
+            final = out / path.relative_to(stage)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(final)
+    finally:
+        shutil.rmtree(stage)
+
+
+def check_writable(out: str | os.PathLike) -> None:
+    """Find out before hours of computing whether the results can be written.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    with staged_folder(out):
+        pass
+
+
+def _path(name: str, bids_suffix: str, extension: str, bids: BidsScan | None) -> Path:
+    if bids is None:
+        return Path(name + extension)
+    prefix = bids.derivative_prefix
+    return prefix.with_name(f"{prefix.name}_{bids_suffix}{extension}")
+
+
+def _dataset_description() -> dict:
+    return {
+        "Name": "Quantitative susceptibility maps",
+        "BIDSVersion": _BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "QSMReconstructionCore", "Version": __version__}],
+    }
+
+
+def _write_json(path: Path, entries: dict) -> None:
+    path.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+
+
+def _file_hash(path: str | os.PathLike) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
