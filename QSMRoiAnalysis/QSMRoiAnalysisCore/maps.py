@@ -1,0 +1,130 @@
+"""A susceptibility map with what its numbers mean: unit and reference."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.io.nifti import read_nifti
+from QSMReconstructionCore.referencing import Reference
+
+#: What to multiply ppm with to get the unit.
+UNITS: dict[str, float] = {"ppm": 1.0, "ppb": 1000.0}
+
+#: Median magnitude, in ppm, beyond which a map cannot be tissue: iron-rich nuclei reach 0.2 ppm, calcifications -1 ppm
+#: in a few voxels.
+LARGEST_TYPICAL_VALUE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class SusceptibilityMap:
+    """A map as it is measured.
+
+    Attributes
+    ----------
+    values : ndarray, float, shape (k, j, i)
+        Susceptibility in `unit`.
+    grid : Grid
+        Where the voxels lie.
+    unit : {"ppm", "ppb"}
+        Unit of `values`.
+    reference : Reference, optional
+        What was called zero, in ppm, where it is known.
+    name : str
+        How tables call the map.
+
+    Raises
+    ------
+    ValueError
+        If the values are not one volume on the grid, or the unit is neither ppm nor ppb.
+    """
+
+    values: np.ndarray
+    grid: Grid
+    unit: str = "ppm"
+    reference: Reference | None = None
+    name: str = "map"
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values)
+        if values.shape != self.grid.shape:
+            raise ValueError(
+                f"{self.name} must be one volume of the shape {self.grid.shape} (k, j, i), but got {values.shape}."
+            )
+        if values.dtype.kind not in "iuf":
+            raise ValueError(f"{self.name} must hold real numbers, but got {values.dtype}.")
+        object.__setattr__(self, "values", values)
+        check_unit("the unit of the map", self.unit)
+
+
+def check_unit(name: str, unit: str) -> None:
+    """Raise a `ValueError` unless the unit is one of susceptibility."""
+    if unit not in UNITS:
+        raise ValueError(f"{name} must be {' or '.join(UNITS)}, but got {unit!r}.")
+
+
+def read_map(path: str | Path, unit: str | None = None) -> SusceptibilityMap:
+    """Read a susceptibility map and what is said about it.
+
+    Parameters
+    ----------
+    path : path
+        NIfTI file. A JSON file of the same name beside it says the unit (`Units`) and the reference (`Reference`).
+    unit : {"ppm", "ppb"}, optional
+        Unit of the stored values, if it is to win over the JSON file. Without either, ppm.
+
+    Returns
+    -------
+    SusceptibilityMap
+
+    Raises
+    ------
+    ValueError
+        If the file is no volume, the JSON file is damaged, or the unit is neither ppm nor ppb.
+    """
+    path = Path(path)
+    values, grid = read_nifti(path)
+    stem = path.name.removesuffix(".gz").removesuffix(".nii")
+    sidecar = path.with_name(f"{stem}.json")
+    facts = _read_json(sidecar) if sidecar.is_file() else {}
+    reference = _reference(facts.get("Reference"), sidecar.name)
+    return SusceptibilityMap(values, grid, unit or facts.get("Units") or "ppm", reference, stem)
+
+
+def looks_like_ppb(susceptibility: SusceptibilityMap) -> bool:
+    """Whether a map said to be in ppm has values that only ppb explain."""
+    values = np.abs(susceptibility.values[susceptibility.values != 0])
+    values = values[np.isfinite(values)]
+    return susceptibility.unit == "ppm" and values.size > 0 and float(np.median(values)) > LARGEST_TYPICAL_VALUE
+
+
+def _read_json(path: Path) -> Mapping:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} beside the map is not valid JSON: {error}.") from None
+    if not isinstance(facts, dict):
+        raise ValueError(f"{path.name} beside the map must hold names and values, but got {type(facts).__name__}.")
+    return facts
+
+
+def _reference(facts: Mapping | None, source: str) -> Reference | None:
+    if facts is None:
+        return None
+    try:
+        return Reference(
+            str(facts["region"]),
+            int(facts["voxels"]),
+            float(facts["subtracted"]),
+            float(facts["mean"]),
+            float(facts["sd"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"Reference in {source} must give region, voxels, subtracted, mean and sd, but this is wrong: {error}."
+        ) from None

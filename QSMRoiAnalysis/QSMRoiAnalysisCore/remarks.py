@@ -1,0 +1,88 @@
+"""What a reader should know about a table before using it, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from .maps import SusceptibilityMap, looks_like_ppb
+from .measures import Measurement
+from .regions import Region, overlaps
+
+#: Regions of which less than this is measured are named: they reach the rim of the mask, where maps are least reliable.
+LOW_COVERAGE = 0.95
+
+#: Regions of fewer voxels are named: an outline that is off by one voxel then changes most of their values.
+FEW_VOXELS = 30
+
+#: Part of exact zeros beyond which a region measured without a mask is taken to reach outside the brain.
+MANY_ZEROS = 0.05
+
+
+def remarks(
+    susceptibility: SusceptibilityMap, regions: Sequence[Region], rows: Sequence[Measurement], *, masked: bool
+) -> tuple[str, ...]:
+    """Sentences on what limits these measurements.
+
+    Parameters
+    ----------
+    susceptibility : SusceptibilityMap
+        The map that was measured.
+    regions : sequence of Region
+        What was measured.
+    rows : sequence of Measurement
+        The result, in the order of the regions.
+    masked : bool
+        Whether a mask took part.
+
+    Returns
+    -------
+    tuple of str
+        One sentence for each kind of remark that applies; none for a table without reservations.
+    """
+    found = []
+    if looks_like_ppb(susceptibility):
+        found.append(
+            f"The values of {susceptibility.name} are far too large for ppm and look like ppb: "
+            "state the unit of the map and measure again."
+        )
+    pairs = list(zip(regions, rows))
+    empty = [region.name for region, row in pairs if not row.voxels]
+    if empty:
+        found.append(f"No voxel to measure in {_named(empty)}.")
+    partial = [
+        f"{region.name} ({row.coverage:.0%})" for region, row in pairs if row.voxels and row.coverage < LOW_COVERAGE
+    ]
+    if partial:
+        found.append(f"Only in part inside the mask and the field of view: {_named(partial)}.")
+    small = [f"{region.name} ({row.voxels})" for region, row in pairs if 0 < row.voxels < FEW_VOXELS]
+    if small:
+        found.append(f"Fewer than {FEW_VOXELS} voxels: {_named(small)}.")
+    zeros = [region.name for region in regions if not masked and _zeros(susceptibility, region) > MANY_ZEROS]
+    if zeros:
+        found.append(
+            f"More than {MANY_ZEROS:.0%} of the values are exactly 0, as outside a brain mask: {_named(zeros)}. "
+            "Measure with the mask to leave them out."
+        )
+    shared = [f"{a.name} and {b.name} ({voxels} voxels)" for a, b, voxels in overlaps(regions)]
+    if shared:
+        found.append(f"Regions share voxels: {_named(shared)}.")
+    return tuple(found)
+
+
+def absent(lookup: Mapping[int, str], regions: Sequence[Region]) -> tuple[str, ...]:
+    """Names of a lookup that have no voxel in the label image."""
+    present: Collection[int] = {region.label for region in regions}
+    return tuple(name for value, name in lookup.items() if value not in present)
+
+
+def _zeros(susceptibility: SusceptibilityMap, region: Region) -> float:
+    if not region.voxels:
+        return 0.0
+    return 1.0 - np.count_nonzero(susceptibility.values[region.box][region.inside]) / region.voxels
+
+
+def _named(names: Sequence[str], most: int = 6) -> str:
+    text = ", ".join(names[:most])
+    return text if len(names) <= most else f"{text}, and {len(names) - most} more"

@@ -1,0 +1,106 @@
+"""The tidy table: one row for each region and map, as tab-separated text."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import typing
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from .measures import Measurement
+
+#: What the table says where there is no value, as in BIDS.
+MISSING = "n/a"
+
+#: A spreadsheet runs a cell that begins with one of the first five; the full-width forms mean the same to some.
+_RUNS = "=+-@\"＝＋－＠"
+#: A cell that begins with one of these gets an apostrophe in front, and loses it when it is read.
+_GUARDED = _RUNS + "'"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def write_table(path: str | os.PathLike, rows: Sequence[Measurement]) -> None:
+    """Write measurements as tab-separated values: complete under its name, or not at all.
+
+    Parameters
+    ----------
+    path : path
+        The file; an existing one is replaced.
+    rows : sequence of Measurement
+        One line each, below a heading of the names of the fields.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist or cannot be written to.
+
+    Notes
+    -----
+    Names come from files of other people. A cell of text that a spreadsheet would run as a formula is written with an
+    apostrophe in front, and control characters become spaces; numbers stay numbers, also negative ones.
+    """
+    columns = [column.name for column in fields(Measurement)]
+    lines = ["\t".join(columns)]
+    lines += ["\t".join(_cell(getattr(row, column)) for column in columns) for row in rows]
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_table(path: str | os.PathLike) -> tuple[Measurement, ...]:
+    """Read the table that `write_table` wrote.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, a line is too short, or a number is not one; the message names the line.
+    """
+    path = Path(path)
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    titles = lines[0].split("\t") if lines else []
+    types = typing.get_type_hints(Measurement)
+    missing = [name for name in types if name not in titles]
+    if missing:
+        raise ValueError(f"{path.name} is no table of regions: it lacks the column(s) {', '.join(missing)}.")
+    rows = []
+    for number, line in enumerate(lines[1:], 2):
+        cells = line.split("\t")
+        if len(cells) != len(titles):
+            raise ValueError(f"{path.name}, line {number}: expected {len(titles)} columns, but got {len(cells)}.")
+        by_title = dict(zip(titles, cells))
+        try:
+            rows.append(Measurement(**{name: _value(by_title[name], kind) for name, kind in types.items()}))
+        except ValueError as error:
+            raise ValueError(f"{path.name}, line {number}: {error}.") from None
+    return tuple(rows)
+
+
+def plain_text(text: str) -> str:
+    """Text that no spreadsheet takes for a formula and that stays in its cell."""
+    text = _CONTROL.sub(" ", text).strip()
+    return f"'{text}" if text.startswith(tuple(_GUARDED)) else text
+
+
+def _cell(value: str | int | float) -> str:
+    if isinstance(value, str):
+        return plain_text(value) or MISSING
+    if isinstance(value, float):
+        return MISSING if math.isnan(value) else f"{value:.7g}"  # what single-precision maps and headers carry
+    return str(value)
+
+
+def _value(cell: str, kind: type) -> str | int | float:
+    if kind is str:
+        if cell == MISSING:
+            return ""
+        return cell[1:] if cell.startswith("'") and cell[1:].startswith(tuple(_GUARDED)) else cell
+    return float("nan") if cell == MISSING and kind is float else kind(cell)
