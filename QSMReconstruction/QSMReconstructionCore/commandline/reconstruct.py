@@ -41,8 +41,9 @@ def run(chosen: argparse.Namespace) -> None:
     _check_usage(chosen)
     from ..io.bids import find_scan
     from ..io.params import read_params
-    from ..io.provenance import check_writable, write_reconstruction
+    from ..io.provenance import write_reconstruction
     from ..io.scan import read_mask, read_scan
+    from ..io.staging import check_writable
     from ..pipeline import reconstruct
 
     progress = progress_as(chosen.progress)

@@ -37,7 +37,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Simulate and write."""
     from ..io.nifti import write_nifti
     from ..io.params import params_of
-    from ..io.provenance import check_writable, staged_folder
+    from ..io.staging import check_writable, staged_folder
     from ..phantom import LABELS, head_phantom
 
     progress = progress_as(chosen.progress)

@@ -52,8 +52,8 @@ def run(chosen: argparse.Namespace) -> None:
     """Read the artifacts, run the stages, write the artifact."""
     from ..io.nifti import read_nifti, write_nifti
     from ..io.params import read_params
-    from ..io.provenance import check_writable, staged_folder
     from ..io.scan import read_mask, read_scan, read_volume
+    from ..io.staging import check_writable, staged_folder
 
     stages = SPANS[chosen.span]
     progress = progress_as(chosen.progress)

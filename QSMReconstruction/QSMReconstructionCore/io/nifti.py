@@ -21,6 +21,7 @@ import numpy as np
 
 from ..grid import Grid
 from .nifti_header import STORED_TYPES, Header, header_bytes, parse_header
+from .staging import staged_file
 
 #: Deflate cannot expand a byte into more than this many.
 _LARGEST_EXPANSION = 1032
@@ -119,7 +120,7 @@ def write_nifti(path: str | os.PathLike, array: np.ndarray, grid: Grid) -> None:
     if array.dtype not in STORED_TYPES:
         raise ValueError(f"array must hold real numbers, but got {array.dtype}.")
     values = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    with _replacing(path) as file:
+    with staged_file(path) as file:
         # Level 1: noise does not compress any better at a higher one, it only takes ten times as long.
         compress = path.name.endswith(".gz")
         packed = gzip.GzipFile("", "wb", 1, file, mtime=0) if compress else contextlib.nullcontext(file)
@@ -168,16 +169,3 @@ def _read_exactly(stream: BinaryIO, count: int, path: Path) -> np.ndarray:
             )
         done += got
     return raw
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file under a temporary name beside `path`, renamed to it when complete and removed when not."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

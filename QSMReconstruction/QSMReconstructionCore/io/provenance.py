@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import platform
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import __version__
-from ..acquisition import Acquisition
-from ..pipeline import Reconstruction
-from .bids import BidsScan
 from .nifti import write_nifti
+from .staging import staged_folder
+
+if TYPE_CHECKING:
+    from ..acquisition import Acquisition
+    from ..pipeline import Reconstruction
+    from .bids import BidsScan
 
 _BIDS_VERSION = "1.10.0"
 
@@ -152,40 +154,6 @@ def versions() -> dict[str, str]:
         "scipy": scipy.__version__,
         "SimpleITK": SimpleITK.Version.VersionString(),
     }
-
-
-@contextlib.contextmanager
-def staged_folder(out: str | os.PathLike) -> Iterator[Path]:
-    """A temporary folder whose files move to `out` when all are complete, and vanish when anything goes wrong.
-
-    It lies in the nearest folder that exists, so that moving is renaming on the same disk.
-    """
-    out = Path(out).absolute()
-    home = next(folder for folder in (out, *out.parents) if folder.exists())
-    if not home.is_dir():
-        raise NotADirectoryError(f"{home} is a file, but a folder is needed for the results.")
-    stage = home / f".{out.name}.{os.getpid()}.part"
-    stage.mkdir()
-    try:
-        yield stage
-        for path in sorted(p for p in stage.rglob("*") if p.is_file()):
-            final = out / path.relative_to(stage)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(final)
-    finally:
-        shutil.rmtree(stage)
-
-
-def check_writable(out: str | os.PathLike) -> None:
-    """Find out before hours of computing whether the results can be written.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written to.
-    """
-    with staged_folder(out):
-        pass
 
 
 def _path(name: str, bids_suffix: str, extension: str, bids: BidsScan | None) -> Path:
