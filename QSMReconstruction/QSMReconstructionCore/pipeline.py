@@ -33,6 +33,8 @@ class Reconstruction:
         In ppm, relative to `reference`.
     mask : ndarray, bool
         Where susceptibility is defined.
+    brain_mask : ndarray, bool
+        The brain mask of the recipe or the caller. `mask` lacks what the background method took off its rim.
     field_map : FieldMap
         Total field, its noise, quality and residual.
     local_field : LocalField
@@ -55,6 +57,7 @@ class Reconstruction:
 
     susceptibility: np.ndarray
     mask: np.ndarray
+    brain_mask: np.ndarray
     field_map: FieldMap
     local_field: LocalField
     r2star: np.ndarray | None
@@ -139,7 +142,7 @@ def reconstruct(
             notes.append("Two echoes: the fit of the field has no residual, so its noise map rests on the magnitude.")
     progress(1.0, "done")
     return Reconstruction(
-        susceptibility, local_field.mask, field_map, local_field, r2star, reference, recipe, acquisition.grid,
+        susceptibility, local_field.mask, mask, field_map, local_field, r2star, reference, recipe, acquisition.grid,
         acquisition.identity, run.seconds, tuple(notes),
     )
 
