@@ -1,0 +1,5 @@
+"""The reconstruction core in a Slicer scene: nodes in, nodes out. Holds no formula of the reconstruction.
+
+`echoes` reads a scan from volumes or sequences, `masks` exchanges brain masks with segmentations, `maps` adds a
+finished reconstruction to the scene, `geometry` knows where volumes lie.
+"""

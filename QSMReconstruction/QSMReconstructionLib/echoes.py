@@ -1,0 +1,215 @@
+"""From the scene to the core: magnitude and phase nodes become an `Acquisition`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+
+from QSMReconstructionCore.acquisition import Acquisition
+
+from .geometry import grid_of, ijk_to_ras
+
+#: How many of a sequence's index units make a second.
+_PER_SECOND = {"ms": 1000.0, "s": 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A copy of the input, so that nothing that happens to its nodes meanwhile can disturb a reconstruction.
+
+    Attributes
+    ----------
+    acquisition : Acquisition
+        Voxel values, echo times, field strength and geometry.
+    name : str
+        What the names of the input nodes have in common.
+    ijk_to_ras : ndarray, shape (4, 4)
+        From voxel (i, j, k) to RAS in mm, without the parent transform.
+    transform_id : str or None
+        The parent transform of the input.
+    node_ids : tuple of str
+        The input nodes.
+    first_echo : vtkMRMLScalarVolumeNode
+        The magnitude of the first echo; a mask is brought to its voxels.
+    notes : tuple of str
+        What was taken for granted, in sentences.
+    """
+
+    acquisition: Acquisition
+    name: str
+    ijk_to_ras: np.ndarray
+    transform_id: str | None
+    node_ids: tuple[str, ...]
+    first_echo: object
+    notes: tuple[str, ...] = ()
+
+
+def scan_from_nodes(magnitude, phase, *, field_strength: float, echo_times: Sequence[float] | None = None) -> Scan:
+    """Copy a gradient-echo scan out of the scene.
+
+    Parameters
+    ----------
+    magnitude, phase : vtkMRMLSequenceNode, vtkMRMLScalarVolumeNode or list of the latter
+        A sequence indexed by echo time, the volume of a single echo, or one volume per echo. Phase in rad.
+    field_strength : float
+        B0 in T.
+    echo_times : sequence of float, optional
+        In s, one per echo. Needed for volumes; for sequences it replaces the index values.
+
+    Returns
+    -------
+    Scan
+
+    Raises
+    ------
+    ValueError
+        If the nodes do not form a scan; the sentence says why.
+    """
+    magnitude_name, magnitude_echoes = _volumes("magnitude", magnitude)
+    phase_name, phase_echoes = _volumes("phase", phase)
+    if len(magnitude_echoes) != len(phase_echoes):
+        raise ValueError(
+            f"magnitude has {len(magnitude_echoes)} echo(es) and phase has {len(phase_echoes)}. "
+            "Choose a magnitude and a phase of the same scan."
+        )
+    if echo_times is None:
+        echo_times, source = _index_values(magnitude, phase), "sequence index"
+    else:
+        source = "user"
+
+    first = magnitude_echoes[0]
+    grid = grid_of(first)
+    for volume in (*magnitude_echoes[1:], *phase_echoes):
+        if not grid.same_geometry(grid_of(volume)):
+            raise ValueError(
+                f"Volumes '{first.GetName()}' and '{volume.GetName()}' differ in size, position or orientation. "
+                "Choose volumes of the same scan, or resample one to the other."
+            )
+    acquisition = Acquisition(
+        np.stack([_voxels(volume) for volume in magnitude_echoes]),
+        np.stack([_voxels(volume) for volume in phase_echoes]),
+        echo_times,
+        field_strength,
+        grid,
+        sources={"echo_times": source, "field_strength": "user"},
+    )
+    nodes = [*_listed(magnitude), *_listed(phase)]
+    transform = first.GetParentTransformNode()
+    notes = () if transform is None else (
+        f"The input lies under transform '{transform.GetName()}': B0 was taken to point along S after it.",
+    )
+    return Scan(
+        acquisition,
+        _common_name([magnitude_name, phase_name]),
+        ijk_to_ras(first),
+        None if transform is None else transform.GetID(),
+        tuple(node.GetID() for node in nodes),
+        first,
+        notes,
+    )
+
+
+def add_sequences(acquisition: Acquisition, name: str = ""):
+    """Put a scan into the scene as two sequences, indexed by echo time in ms: the inverse of `scan_from_nodes`.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        The scan, for instance of a phantom or read from files.
+    name : str
+        What the names of both begin with.
+
+    Returns
+    -------
+    magnitude, phase : vtkMRMLSequenceNode
+    """
+    added = []
+    for role in ("magnitude", "phase"):
+        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", f"{name} {role}".strip())
+        sequence.SetIndexName("EchoTime")
+        sequence.SetIndexUnit("ms")
+        sequence.SetIndexTypeFromString("numeric")
+        for array, echo_time in zip(getattr(acquisition, role), acquisition.echo_times):
+            volume = slicer.vtkMRMLScalarVolumeNode()
+            volume.SetName(f"{name} {role}".strip())
+            volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(acquisition.grid.ijk_to_ras))
+            slicer.util.updateVolumeFromArray(volume, array)
+            sequence.SetDataNodeAtValue(volume, f"{1000 * echo_time:.10g}")
+        added.append(sequence)
+    return tuple(added)
+
+
+def _listed(node_or_nodes) -> list:
+    return list(node_or_nodes) if isinstance(node_or_nodes, (list, tuple)) else [node_or_nodes]
+
+
+def _volumes(role: str, given) -> tuple[str, list]:
+    """Name of the input and the volume node of each echo."""
+    nodes = _listed(given)
+    if not nodes or nodes[0] is None:
+        raise ValueError(f"{role} is missing. Choose a volume or a sequence of volumes.")
+    if len(nodes) == 1 and nodes[0].IsA("vtkMRMLSequenceNode"):
+        sequence = nodes[0]
+        nodes = [sequence.GetNthDataNode(item) for item in range(sequence.GetNumberOfDataNodes())]
+        if not nodes:
+            raise ValueError(f"Sequence '{sequence.GetName()}' is empty. Choose a sequence of volumes.")
+        name = sequence.GetName()
+    else:
+        name = _common_name([node.GetName() for node in nodes])
+    for node in nodes:
+        if not node.IsA("vtkMRMLScalarVolumeNode") or node.IsA("vtkMRMLTensorVolumeNode"):
+            raise ValueError(
+                f"{role} must be a scalar volume, a list of them, or a sequence of them, but '{node.GetName()}' is a "
+                f"{node.GetClassName()}."
+            )
+    return name, nodes
+
+
+def _index_values(magnitude, phase) -> list[float]:
+    """Echo times in s from the index values of the sequences."""
+    times = None
+    for sequence in (magnitude, phase):
+        if isinstance(sequence, (list, tuple)) or not sequence.IsA("vtkMRMLSequenceNode"):
+            continue
+        name, unit = sequence.GetName(), sequence.GetIndexUnit()
+        if unit not in _PER_SECOND:
+            raise ValueError(
+                f"Sequence '{name}' must be indexed by echo time in ms or s, but its index unit is '{unit or ''}'. "
+                "Correct it in the Sequences module, or give the echo times."
+            )
+        values = [sequence.GetNthIndexValue(item) for item in range(sequence.GetNumberOfDataNodes())]
+        try:
+            found = [float(value) / _PER_SECOND[unit] for value in values]
+        except ValueError:
+            raise ValueError(
+                f"Sequence '{name}' must be indexed by echo time, but its index values are {', '.join(values)}. "
+                "Correct them in the Sequences module, or give the echo times."
+            ) from None
+        if times is not None and not np.allclose(times, found, rtol=0, atol=1e-6):
+            raise ValueError(
+                f"The echo times of magnitude, {_in_ms(times)}, and of phase, {_in_ms(found)}, differ. "
+                "Choose a magnitude and a phase of the same scan."
+            )
+        times = found if times is None else times
+    if times is None:
+        raise ValueError("Echo times are missing: volumes do not carry them. Give one echo time in s per volume.")
+    return times
+
+
+def _in_ms(times: Sequence[float]) -> str:
+    return ", ".join(f"{1000 * time:g}" for time in times) + " ms"
+
+
+def _voxels(volume) -> np.ndarray:
+    return slicer.util.arrayFromVolume(volume).astype(np.float32)
+
+
+def _common_name(names: Sequence[str]) -> str:
+    """The words that all names begin with; the name itself if there is only one."""
+    words = [re.findall(r"[^\s_.-]+[\s_.-]*", name or "") for name in names]
+    return "".join(os.path.commonprefix(words)).rstrip(" _.-")
