@@ -1,0 +1,1 @@
+"""Contrasts beside susceptibility that the same gradient-echo scan yields."""

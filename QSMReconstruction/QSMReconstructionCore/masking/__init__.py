@@ -1,0 +1,1 @@
+"""Masking: which voxels hold brain, and which hold signal at all."""
