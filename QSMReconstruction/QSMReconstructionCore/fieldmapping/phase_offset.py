@@ -1,0 +1,120 @@
+"""The phase offset of the coils, a smooth function of space, from the noisy intercepts of a fit over the echoes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..numerics.romeo_weights import wrapped
+from ..numerics.tensor_spline import TensorSpline, fit_tensor_spline, spline_bases
+from ..progress import Progress, no_progress
+from .unwrapping import unwrap_spatially
+
+#: Blocks on which the offset is unwrapped, in mm: small against the way on which a coil's phase turns.
+_BLOCK = 5.0
+
+#: Intercepts this many standard deviations off count half (Cauchy weights): keeps half the weight of good Gaussian
+#: data within 0.1 %, yet wrongly unwrapped or broken voxels lose theirs.
+_DOUBT = 3.0
+
+_REFINEMENTS = 2
+
+#: Median of a chi-square variable with one degree of freedom.
+_MEDIAN_SQUARE = 0.45494
+
+
+def smooth_offset(
+    intercept: np.ndarray,
+    information: np.ndarray,
+    mask: np.ndarray,
+    spacing: tuple[float, float, float],
+    knot_distance: float,
+    progress: Progress = no_progress,
+) -> np.ndarray:
+    """The smooth function of space closest to the intercepts.
+
+    Parameters
+    ----------
+    intercept : ndarray, float32, shape (n,)
+        Wrapped phase at echo time zero of the n voxels of the mask, in rad.
+    information : ndarray, float32, shape (n,)
+        Reciprocal variance of the intercepts, in any unit.
+    mask : ndarray, bool, shape (k, j, i)
+        Cropped to its bounding box.
+    spacing : (float, float, float)
+        Voxel size along (k, j, i), in mm.
+    knot_distance : float
+        Distance of the knots of the spline, in mm: it follows what changes over two of them.
+    progress : callable
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    ndarray, float32, shape (n,)
+        In rad, not wrapped.
+
+    Notes
+    -----
+    A cubic spline, not a local mean: a mean is bent where the offset is curved, and tilted at the border of the mask,
+    by more than the noise that it removes, and the bend goes into the field. The first fit is to intercepts averaged
+    (as complex numbers) over small blocks and unwrapped from block to block; then it is refined with all voxels, whose
+    distance from it no longer wraps, with less and less weight for outliers.
+    """
+    progress(0.0, "phase offset")
+    bases = spline_bases(mask.shape, spacing, knot_distance)
+    spline = _fit_blocks(intercept, information, mask, spacing, bases)
+    information = information / information.max()
+    values, weights = (np.zeros(mask.shape, np.float32) for _ in range(2))
+    for step in range(_REFINEMENTS):
+        progress((step + 1) / (_REFINEMENTS + 1), "phase offset")
+        distance = wrapped(intercept - spline.values()[mask])
+        deviation = np.abs(distance) * np.sqrt(information)
+        scale = max(np.sqrt(float(np.median(deviation**2)) / _MEDIAN_SQUARE), 1e-6)
+        values[mask] = distance
+        weights[mask] = information / (1 + (deviation / np.float32(_DOUBT * scale)) ** 2)
+        change = fit_tensor_spline(values, weights, bases)
+        spline = TensorSpline(spline.coefficients + change.coefficients, bases)
+    progress(1.0, "phase offset")
+    return spline.values()[mask]
+
+
+def offset_variance(
+    intercept: np.ndarray, offset: np.ndarray, intercept_variance: np.ndarray
+) -> float:
+    """Variance of the true intercepts about the smooth offset: how far tissue departs from the model of the coils.
+
+    Parameters
+    ----------
+    intercept, offset : ndarray, shape (n,)
+        Measured intercepts and the smooth offset, in rad.
+    intercept_variance : ndarray, shape (n,)
+        Variance that noise gives to the intercepts, in rad^2.
+
+    Returns
+    -------
+    float
+        In rad^2: what is left of the median squared distance after the noise.
+    """
+    squared = wrapped(intercept - offset) ** 2
+    return max(0.0, float(np.median(squared)) / _MEDIAN_SQUARE - float(np.median(intercept_variance)))
+
+
+def _fit_blocks(intercept, information, mask, spacing, bases) -> TensorSpline:
+    factors = [max(1, round(_BLOCK / step)) for step in spacing]
+    parts = []
+    for part in (np.cos(intercept), np.sin(intercept)):
+        volume = np.zeros(mask.shape, np.float32)
+        volume[mask] = part * information
+        for axis, factor in enumerate(factors):
+            volume = np.add.reduceat(volume, np.arange(0, volume.shape[axis], factor), axis=axis)
+        parts.append(volume)
+    magnitude = np.hypot(*parts)
+    phase = np.arctan2(parts[1], parts[0])
+    unwrapped = unwrap_spatially(phase, magnitude > 0, magnitude=magnitude)
+    means = [_block_means(basis, factor) for basis, factor in zip(bases, factors)]
+    return TensorSpline(fit_tensor_spline(unwrapped, magnitude / magnitude.max(), means).coefficients, bases)
+
+
+def _block_means(basis: np.ndarray, factor: int) -> np.ndarray:
+    starts = np.arange(0, len(basis), factor)
+    counts = np.diff(np.append(starts, len(basis)))
+    return np.add.reduceat(basis, starts, axis=0) / counts[:, None]
