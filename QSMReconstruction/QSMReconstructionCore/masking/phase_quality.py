@@ -74,10 +74,10 @@ def phase_quality(
     return mask
 
 
-def quality_of(acquisition: Acquisition) -> np.ndarray:
-    """Coherence of each voxel's phase with its neighbours' in the first echoes, float32 within [0, 1]."""
+def quality_of(acquisition: Acquisition, box: tuple[slice, ...] = (...,)) -> np.ndarray:
+    """Coherence of each voxel's phase with its neighbours' in the first echoes, float32 within [0, 1], inside `box`."""
     echoes = {}
     if len(acquisition.echo_times) > 1:
         first, second = acquisition.echo_times[:2]
-        echoes = {"second_phase": acquisition.phase[1], "time_ratio": first / second}
-    return voxel_quality(acquisition.phase[0], magnitude=acquisition.magnitude[0], **echoes)
+        echoes = {"second_phase": acquisition.phase[1][box], "time_ratio": first / second}
+    return voxel_quality(acquisition.phase[0][box], magnitude=acquisition.magnitude[0][box], **echoes)

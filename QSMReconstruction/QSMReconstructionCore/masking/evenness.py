@@ -1,0 +1,70 @@
+"""Intensity of brain as it varies smoothly over the volume with the sensitivity of the coils."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.ndimage
+
+#: Weight of the mean of the whole volume where no voxel is near enough to say what the level is.
+_FAR = 1e-3
+
+
+def block_mean(volume: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray:
+    """Mean over blocks of `factors` voxels; the last voxel is repeated to fill the last block."""
+    mean = volume.astype(np.float32, copy=False)
+    for axis, factor in enumerate(factors):
+        if factor == 1:
+            continue
+        missing = -mean.shape[axis] % factor
+        if missing:
+            mean = np.concatenate([mean, np.repeat(mean.take([-1], axis), missing, axis)], axis)
+        parts = [mean[(slice(None),) * axis + (slice(start, None, factor),)] for start in range(factor)]
+        mean = sum(parts[1:], start=parts[0]) / np.float32(factor)
+    return mean
+
+
+def magnified(
+    blocks: np.ndarray, factors: tuple[int, int, int], shape: tuple[int, int, int], box: tuple[slice, ...] | None = None
+) -> np.ndarray:
+    """Linear interpolation of block means to the voxels of a volume of `shape`, or of `box` in it."""
+    box = box or tuple(slice(0, n) for n in shape)
+    first = np.array([side.start for side in box])
+    return scipy.ndimage.affine_transform(
+        blocks,
+        1 / np.asarray(factors, float),
+        (first - (np.asarray(factors) - 1) / 2) / factors,
+        output_shape=tuple(side.stop - side.start for side in box),
+        order=1,
+        mode="nearest",
+        output=np.float32,
+    )
+
+
+def local_level(magnitude: np.ndarray, spacing: np.ndarray, inside: np.ndarray, width: float) -> np.ndarray:
+    """Geometric mean of the magnitude of the marked voxels near each voxel.
+
+    Parameters
+    ----------
+    magnitude : ndarray, float32, shape (k, j, i)
+        Positive where `inside`.
+    spacing : ndarray, shape (3,)
+        In mm.
+    inside : ndarray, bool
+        Voxels to average.
+    width : float
+        Standard deviation of the Gaussian neighbourhood in mm. Far from all marked voxels the level is their mean.
+
+    Returns
+    -------
+    ndarray, float32, shape (k, j, i)
+    """
+    factors = tuple(int(f) for f in np.maximum(1, np.round(width / 3 / spacing)))
+    logarithm = np.log(magnitude, out=np.zeros_like(magnitude), where=inside)
+    weight = block_mean(inside, factors)
+    logarithm = block_mean(logarithm, factors)
+    mean = logarithm.sum() / weight.sum()
+    sigma = width / (spacing * factors)
+    logarithm = scipy.ndimage.gaussian_filter(logarithm, sigma, mode="constant")
+    weight = scipy.ndimage.gaussian_filter(weight, sigma, mode="constant")
+    level = np.exp((logarithm + _FAR * mean) / (weight + _FAR))
+    return magnified(level, factors, magnitude.shape)
