@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import binary_erosion, find_objects, generate_binary_structure
-from scipy.spatial import cKDTree
+from scipy.ndimage import distance_transform_edt, find_objects
+from scipy.sparse import csr_array
 
-from ..acquisition import checked_mask
+from ..acquisition import checked_mask, checked_volume
 from ..numerics.romeo_weights import edge_weights
-from ..numerics.spanning_tree import SpanningForest, spanning_forest
+from ..numerics.spanning_tree import SpanningForest, forest_of, spanning_forest
 from ..progress import Progress, no_progress, part_of
 
 _TWO_PI = 2 * np.pi
 
-#: Voxels of a separate part count as facing the main part up to this much farther away than the nearest one.
+#: Voxels of two separate parts count as facing each other up to this many voxels farther apart than the closest ones.
 _FACING = 1.5
 
 
@@ -57,8 +57,8 @@ def unwrap_spatially(
     -----
     Exact wherever neighbours differ by less than pi along the tree; of all trees, the minimum spanning tree makes the
     worst edge between any two voxels as good as can be. Whole turns of everything are unknowable: the median over the
-    largest connected part is put within [-pi, pi]. Every other part is moved by the number of turns that brings it
-    closest to the largest one across the gap, where the two face each other.
+    largest connected part is put within [-pi, pi]. Separate parts are moved by whole turns so that the phase steps as
+    little as possible across the shortest gaps between them; across a wide gap that is a guess.
 
     References
     ----------
@@ -74,7 +74,9 @@ def unwrap_spatially(
     inside = mask[box]
     if weights is None:
         progress(0.0, "weighing edges")
-        weights = edge_weights(phase[box], magnitude=None if magnitude is None else magnitude[box])
+        if magnitude is not None:
+            magnitude = checked_volume("magnitude", magnitude, phase.shape)[box]
+        weights = edge_weights(phase[box], magnitude=magnitude)
     else:
         weights = weights[(slice(None), *box)]
     forest = spanning_forest(inside, weights, progress=part_of(progress, 0.2, 0.8))
@@ -106,33 +108,60 @@ def _turns_between_parts(
     forest: SpanningForest, values: np.ndarray, turns: np.ndarray, mask: np.ndarray
 ) -> np.ndarray | np.int32:
     """Whole turns to add to each node so that the parts of the mask fit together and the largest lies near 0."""
-    size = np.bincount(forest.component)
-    main = int(size.argmax())
     unwrapped = values + np.float32(_TWO_PI) * turns
-    overall = -np.rint(np.median(unwrapped[forest.component == main]) / _TWO_PI).astype(np.int32)
-    if size.size == 1:
-        return overall
+    part, parts = forest.component, forest.components
+    if parts > 1:
+        between = _fitting_turns(part, parts, unwrapped, *_bridges(mask, part))[part]
+        unwrapped += np.float32(_TWO_PI) * between
+    else:
+        between = np.int32(0)
+    largest = part == np.bincount(part).argmax()
+    return between - np.rint(np.median(unwrapped[largest]) / _TWO_PI).astype(np.int32)
 
-    surface = mask & ~binary_erosion(mask, generate_binary_structure(3, 1))
-    places = np.argwhere(surface)
-    nodes = np.flatnonzero(surface[mask])
-    part = forest.component[nodes]
-    other = part != main
-    distance, nearest = cKDTree(places[~other]).query(places[other])
-    gap = unwrapped[nodes[~other]][nearest] - unwrapped[nodes[other]]
-    part = part[other]
-    closest = np.full(size.size, np.inf)
-    np.minimum.at(closest, part, distance)
-    facing = distance <= closest[part] + _FACING
-    between = np.rint(_medians(part[facing], gap[facing], size.size) / _TWO_PI).astype(np.int32)
-    return overall + between[forest.component]
+
+def _bridges(mask: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of nodes of different parts that face each other across a gap, and their squared distance in voxels.
+
+    Every voxel of the gap belongs to the nearest node; where neighbouring voxels belong to different parts, there is a
+    bridge.
+    """
+    owner = np.full(mask.shape, -1, np.int32)
+    owner[mask] = np.arange(part.size, dtype=np.int32)
+    nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    owner = owner[tuple(nearest)]
+    found = []
+    for axis in range(3):
+        along = np.moveaxis(owner, axis, 0)
+        apart = part[along[1:]] != part[along[:-1]]
+        found.append(np.stack([along[:-1][apart], along[1:][apart]]))
+    bridges = np.unique(np.concatenate(found, axis=1), axis=1)
+    places = np.argwhere(mask)
+    return bridges, ((places[bridges[0]] - places[bridges[1]]) ** 2).sum(axis=1)
+
+
+def _fitting_turns(part, parts: int, unwrapped, bridges, squared_distance) -> np.ndarray:
+    """Whole turns to add to each part so that the phase steps as little as possible across the shortest bridges."""
+    bridges = np.where(part[bridges[0]] < part[bridges[1]], bridges, bridges[::-1])
+    first, second = part[bridges]
+    pairs, pair = np.unique(first.astype(np.int64) * parts + second, return_inverse=True)
+    distance = np.sqrt(squared_distance)
+    shortest = np.full(pairs.size, np.inf)
+    np.minimum.at(shortest, pair, distance)
+    facing = distance <= shortest[pair] + _FACING
+    steps = (unwrapped[bridges[0]] - unwrapped[bridges[1]])[facing]
+    steps = np.rint(_medians(pair[facing], steps, pairs.size) / _TWO_PI).astype(np.int64)
+
+    forest = forest_of(csr_array((shortest, (pairs // parts, pairs % parts)), shape=(parts, parts)))
+    child, parent = forest.order.astype(np.int64), forest.order[forest.parent].astype(np.int64)
+    edge = np.searchsorted(pairs, np.minimum(child, parent) * parts + np.maximum(child, parent))
+    step = steps[np.minimum(edge, pairs.size - 1)]
+    turns = np.empty(parts, np.int64)
+    turns[forest.order] = forest.sums_from_root(np.where(child > parent, step, -step))
+    return turns.astype(np.int32)
 
 
 def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
-    """Median of the values of each group (the upper one of an even number), 0 where a group has none."""
+    """Median of the values of each group (the upper one of an even number); no group is empty."""
     order = np.lexsort((values, group))
     count = np.bincount(group, minlength=groups)
-    middle = np.cumsum(count) - count + count // 2
-    result = np.zeros(groups)
-    result[count > 0] = values[order[middle[count > 0]]]
-    return result
+    return values[order[np.cumsum(count) - count + count // 2]]

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
-from ..progress import Progress, no_progress
+from ..progress import Progress, no_progress, part_of
 
 #: Levels to which edge costs are rounded. Edges of one level are taken in array order, which is several times faster
 #: than a random order and does not change which voxels are reached last.
@@ -92,6 +92,23 @@ def spanning_forest(mask: np.ndarray, weights: np.ndarray, *, progress: Progress
     progress(0.0, "collecting edges")
     graph = _graph(mask, weights)
     progress(0.2, "growing the spanning tree")
+    return forest_of(graph, progress=part_of(progress, 0.2, 1.0))
+
+
+def forest_of(graph: csr_array, *, progress: Progress = no_progress) -> SpanningForest:
+    """Tree of least cost through each connected part of any graph.
+
+    Parameters
+    ----------
+    graph : csr_array, float64, shape (n, n)
+        Costs of the edges, all positive, each edge stored in one direction. Overwritten.
+    progress : callable
+        Called with the fraction done; may raise `Cancelled`.
+
+    Returns
+    -------
+    SpanningForest
+    """
     tree = minimum_spanning_tree(graph, overwrite=True)
     nodes = tree.shape[0]
     progress(0.8, "ordering the spanning tree")
