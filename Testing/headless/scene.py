@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import json
 import tempfile
 import types
@@ -120,12 +121,15 @@ def _connect_input_output(application, scene, cache_folder: Path) -> tuple:
 
 
 def _write_resources(home: Path) -> None:
-    """Resource files that the logics complain about when missing, with nothing in them.
+    """Resource files that the libraries complain about when missing, with as little in them as will do.
 
     The application installs Slicer's color tables, terminologies and presets here; `slicer-core` does not bring them.
     """
     for folder in ("ColorFiles", "Terminologies", "Volumes"):
         (home / "share" / folder).mkdir(parents=True)
+    rows = [f"{label} label-{label} {' '.join(map(str, _distinct_color(label)))} 255\n" for label in range(1, 256)]
+    colors = "0 background 0 0 0 0\n" + "".join(rows)
+    (home / "share" / "ColorFiles" / "GenericColors.txt").write_text(colors, encoding="utf-8")
     schemas = "https://raw.githubusercontent.com/qiicr/dcmqi/master/doc/schemas"
     segment = {"@schema": f"{schemas}/segment-context-schema.json#", "SegmentationCodes": {"Category": []}}
     region = {"@schema": f"{schemas}/anatomic-context-schema.json#", "AnatomicCodes": {"AnatomicRegion": []}}
@@ -136,3 +140,8 @@ def _write_resources(home: Path) -> None:
     ):
         named = {**content, "SegmentationCategoryTypeContextName": name, "AnatomicContextName": name}
         (home / "share" / "Terminologies" / f"{name}.term.json").write_text(json.dumps(named), encoding="utf-8")
+
+
+def _distinct_color(number: int) -> tuple[int, int, int]:
+    """A color for label images: neighbors in number are far apart in hue, by the golden ratio."""
+    return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(0.618034 * number % 1, 0.6, 0.95))

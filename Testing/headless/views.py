@@ -1,7 +1,8 @@
 """Slice views and a 3D view of the scene, drawn off screen by Slicer's own slice logics and displayable managers.
 
 A slice view is drawn with OpenGL where there is OpenGL (`opengl`). Elsewhere its image comes straight from the slice
-logic, which reslices and blends in software, with the segmentation as label layer. A 3D view needs OpenGL.
+logic, which reslices and blends in software, with the outlines of the segmentation as label layer. A 3D view needs
+OpenGL.
 """
 
 from __future__ import annotations
@@ -70,10 +71,33 @@ class SliceView:
         if self._window:
             self._group.SetMRMLDisplayableNode(self.node)
 
-    def show(self, volume, position: tuple[float, float, float] | None = None) -> None:
-        """Show a volume, sliced through a point in RAS mm, or through its middle."""
+    def show(
+        self,
+        volume,
+        position: tuple[float, float, float] | None = None,
+        *,
+        center: tuple[float, float, float] | None = None,
+        field_of_view: float | None = None,
+    ) -> None:
+        """Show a volume.
+
+        Parameters
+        ----------
+        volume : vtkMRMLVolumeNode
+        position : (float, float, float), optional
+            Point in RAS mm through which to slice; by default the middle of the volume.
+        center : (float, float, float), optional
+            Point in RAS mm to show in the middle of the view; by default the middle of the volume.
+        field_of_view : float, optional
+            Width of the view in mm; by default, the whole volume is seen.
+        """
         self.logic.GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
         self.logic.FitSliceToBackground()
+        if field_of_view is not None:
+            width, height, depth = self.node.GetFieldOfView()
+            self.node.SetFieldOfView(field_of_view, field_of_view * height / width, depth)
+        if center is not None:
+            self.node.JumpSliceByCentering(*center)
         if position is not None:
             self.node.JumpSliceByOffsetting(*position)
 
@@ -107,13 +131,14 @@ class SliceView:
         volume = self._scene.GetNodeByID(composite.GetBackgroundVolumeID())
         for segmentation in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
             display = segmentation.GetDisplayNode()
-            if display and display.GetVisibility():
+            if display and display.GetVisibility() and display.GetVisibility2D():
                 labels = self._scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
                 slicer.vtkSlicerSegmentationsModuleLogic.ExportVisibleSegmentsToLabelmapNode(
                     segmentation, labels, volume
                 )
                 composite.SetLabelVolumeID(labels.GetID())
-                composite.SetLabelOpacity(display.GetOpacity2DFill())
+                composite.SetLabelOpacity(display.GetOpacity2DOutline())
+                self.node.SetUseLabelOutline(True)
                 return [labels, labels.GetDisplayNode(), labels.GetDisplayNode().GetColorNode()]
         return []
 

@@ -1,4 +1,4 @@
-"""The CMake lists name exactly the files of the modules: an unlisted file would be missing from the installed extension.
+"""The CMake lists name exactly the files of the modules: an unlisted one would be missing from the installed extension.
 
 `python Testing/repository/test_cmake_lists.py` writes the lists anew.
 """

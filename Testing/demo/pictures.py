@@ -1,0 +1,178 @@
+"""What Slicer's views show of the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+
+from headless import opengl
+from headless.scene import Session
+from headless.views import SliceView, ThreeDView
+
+from . import canvas
+from .scans import DemoScan
+
+#: Layout name of the view -> orientation, and which coordinate its slice is at.
+_SLICES = {"Red": ("Axial", "S", 2), "Green": ("Coronal", "A", 1), "Yellow": ("Sagittal", "R", 0)}
+_SIZE = (480, 480)
+_STEP_SIZE = (300, 300)
+#: Gray window of the susceptibility map in ppm: deep gray nuclei bright, but not saturated.
+_WINDOW = (-0.1, 0.2)
+#: Slices go through this region, because most nuclei are then seen.
+_CENTRAL_REGION = "Globus pallidus right"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """PNG files.
+
+    Attributes
+    ----------
+    views : bytes
+        Three slice views of the susceptibility map with the regions, and a 3D view of the regions.
+    steps : list of (str, bytes)
+        From the input to the map: caption and picture of the same axial slice.
+    notes : tuple of str
+        What could not be shown, in sentences.
+    """
+
+    views: bytes
+    steps: list[tuple[str, bytes]]
+    notes: tuple[str, ...]
+
+
+def take_pictures(session: Session, scan: DemoScan, nodes, regions) -> Pictures:
+    """Show the result in Slicer's views and take their pictures.
+
+    Parameters
+    ----------
+    session : Session
+    scan : DemoScan
+    nodes : ReconstructionNodes
+    regions : vtkMRMLSegmentationNode
+        Drawn over the map.
+
+    Returns
+    -------
+    Pictures
+    """
+    notes = () if opengl.available() else (opengl.REMEDY,)
+    position = _central_point(nodes, regions)
+    nodes.susceptibility.GetDisplayNode().SetWindowLevelMinMax(*_WINDOW)
+    regions.GetDisplayNode().SetVisibility(False)
+    steps = _steps(session, scan, nodes, position)
+    regions.GetDisplayNode().SetVisibility(True)
+    if regions is not nodes.mask:
+        nodes.mask.GetDisplayNode().SetVisibility2D(False)
+    views = _slices(session, nodes, position)
+    views.append(_regions_in_space(session, nodes, regions))
+    return Pictures(canvas.as_png(canvas.tiled([views[:2], views[2:]])), steps, notes)
+
+
+def _slices(session: Session, nodes, position) -> list[np.ndarray]:
+    center, extent = _brain_box(nodes.reconstruction)
+    views = [SliceView(session, name, orientation, _SIZE) for name, (orientation, _, _) in _SLICES.items()]
+    for view in views:
+        view.show(nodes.susceptibility, position, center=center, field_of_view=1.05 * extent)
+    legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(nodes.susceptibility)
+    legend.SetTitleText("ppm")
+    legend.SetLabelFormat("%.2f")
+    legend.SetNumberOfLabels(3)
+    legend.SetSize(0.12, 0.3)
+    legend.SetPosition(0.98, 0.03)
+    legend.SetViewNodeIDs([view.node.GetID() for view in views[:2]])  # where the brain leaves that corner free
+    pictures = []
+    for view, (orientation, letter, axis) in zip(views, _SLICES.values()):
+        picture = view.picture()
+        view.close()
+        canvas.write_text(picture, f"{orientation}  {letter} {position[axis]:.0f} mm", (10, 8))
+        if not opengl.available():
+            canvas.write_text(picture, f"black {_WINDOW[0]:g} to white {_WINDOW[1]:g} ppm", (10, _SIZE[1] - 30))
+        pictures.append(picture)
+    return pictures
+
+
+def _regions_in_space(session: Session, nodes, regions) -> np.ndarray:
+    if not opengl.available():
+        return canvas.text_tile(opengl.REMEDY, _SIZE)
+    if regions is not nodes.mask:
+        nodes.mask.GetDisplayNode().SetOpacity3D(0.2)
+        nodes.mask.CreateClosedSurfaceRepresentation()
+    regions.CreateClosedSurfaceRepresentation()
+    view = ThreeDView(session, size=_SIZE)
+    view.node.SetBoxVisible(False)
+    view.node.SetAxisLabelsVisible(False)
+    view.node.SetOrientationMarkerType(view.node.OrientationMarkerTypeAxes)
+    view.look_from((0.6, 1.0, 0.35), zoom=1.25)
+    picture = view.picture()
+    view.close()
+    canvas.write_text(picture, "Regions in the brain mask, from the front right", (10, 8))
+    return picture
+
+
+def _steps(session: Session, scan: DemoScan, nodes, position) -> list[tuple[str, bytes]]:
+    """The same axial slice of input, intermediate maps and result."""
+    acquisition = scan.acquisition
+    geometry = acquisition.grid.ijk_to_ras
+    first, last = (f"{1000 * acquisition.echo_times[echo]:.0f} ms" for echo in (0, -1))
+    magnitude = slicer.util.addVolumeFromArray(acquisition.magnitude[0], geometry, f"{scan.name} magnitude, first echo")
+    phase = slicer.util.addVolumeFromArray(acquisition.phase[-1], geometry, "phase")
+    brightest = np.percentile(acquisition.magnitude[0], 99.5)
+    shown = [
+        (f"Magnitude, {first}", magnitude, (0, brightest)),
+        (f"Phase, {last}", phase, (-np.pi, np.pi)),
+        ("Total field", nodes.totalField, None),
+        ("Local field", nodes.localField, None),
+        ("Susceptibility", nodes.susceptibility, None),
+    ]
+    if nodes.r2star:
+        shown.append(("R2*", nodes.r2star, None))
+    if scan.truth:
+        inside = scan.truth.mask
+        relative = np.where(inside, scan.truth.susceptibility - scan.truth.susceptibility[inside].mean(), 0)
+        truth = slicer.util.addVolumeFromArray(relative.astype(np.float32), geometry, "truth")
+        truth.SetVoxelValueUnits(nodes.susceptibility.GetVoxelValueUnits())
+        shown.append(("True susceptibility", truth, _WINDOW))
+    view = SliceView(session, "Red", "Axial", _STEP_SIZE)
+    pictures = []
+    for caption, volume, window in shown:
+        volume.CreateDefaultDisplayNodes()
+        display = volume.GetDisplayNode()
+        if window:
+            display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+            display.SetAutoWindowLevel(False)
+            display.SetWindowLevelMinMax(*map(float, window))
+        view.show(volume, position)
+        unit = {"[ppm]": " ppm", "/s": " /s"}.get(_unit_code(volume), " rad" if volume is phase else "")
+        low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
+        scale = "" if volume is magnitude else f" ({low:.3g} to {high:.3g}{unit})"
+        pictures.append((caption + scale, canvas.as_png(view.picture())))
+    view.close()
+    session.scene.RemoveNode(phase)
+    if scan.truth:
+        session.scene.RemoveNode(truth)
+    return pictures
+
+
+def _unit_code(volume) -> str | None:
+    units = volume.GetVoxelValueUnits()
+    return units.GetCodeValue() if units else None
+
+
+def _central_point(nodes, regions) -> np.ndarray:
+    """Where the slices go through, in RAS mm: the central region if there is one, else the middle of the mask."""
+    segments = regions.GetSegmentation()
+    segment_id = segments.GetSegmentIdBySegmentName(_CENTRAL_REGION)
+    if segment_id:
+        return np.array(regions.GetSegmentCenterRAS(segment_id))
+    return _brain_box(nodes.reconstruction)[0]
+
+
+def _brain_box(reconstruction) -> tuple[np.ndarray, float]:
+    """Middle of the mask's bounding box in RAS mm, and the length of its longest side in mm."""
+    inside = np.nonzero(reconstruction.mask)
+    low, high = (np.array([f(axis) for axis in inside[::-1]]) for f in (np.min, np.max))
+    middle = reconstruction.grid.ijk_to_ras @ [*(low + high) / 2, 1.0]
+    return middle[:3], float(max((high - low + 1) * reconstruction.grid.spacing[::-1]))
