@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .background.pdf import pdf
 from .background.vsharp import vsharp
 from .contrasts.r2star import arlo
 from .fieldmapping.romeo_linear import romeo_linear
@@ -39,7 +38,7 @@ STAGES = {
 _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality),
     "field_map": (romeo_linear,),
-    "background": (vsharp, pdf),
+    "background": (vsharp,),
     "inversion": (weighted_tv, tkd),
     "reference": (whole_brain, no_reference),
     "r2star": (arlo,),

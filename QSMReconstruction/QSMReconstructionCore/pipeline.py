@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import time
 from collections.abc import MutableMapping
@@ -125,8 +126,8 @@ def reconstruct(
     weights = weights_of(field_map.noise, mask)
     local_field = run.stage("background", field_map.field, mask, acquisition.grid, weights=weights)
     weights = weights_of(local_field.noise, local_field.mask)
-    raw = run.stage("inversion", local_field.field, local_field.mask, acquisition.grid, weights=weights)
-    susceptibility, reference = run.stage("reference", raw, local_field.mask)
+    raw = run.stage("inversion", local_field.field, mask, acquisition.grid, weights=weights, lost=local_field.lost)
+    susceptibility, reference = run.stage("reference", raw, mask)
 
     notes = []
     r2star = None
@@ -165,8 +166,8 @@ class _Run:
             progress(0.0, "")
             began = time.perf_counter()
             found = method(name, chosen.pop("method"))
-            if "progress" in found.function.__kwdefaults__ if found.function.__kwdefaults__ else False:
-                more["progress"] = progress
+            accepted = inspect.signature(found.function).parameters
+            more = {key: value for key, value in {**more, "progress": progress}.items() if key in accepted}
             self.cache[self.key] = found.function(*data, **more, **chosen)
             self.seconds[name] = time.perf_counter() - began
         return self.cache[self.key]

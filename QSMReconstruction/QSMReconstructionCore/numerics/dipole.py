@@ -1,7 +1,7 @@
 """The dipole kernel: relative field of a unit susceptibility, with the sphere of Lorentz taken out.
 
-D(k) = 1/3 - (k . b)^2 / |k|^2 with b the direction of B0 and D(0) = 0: the mean of the susceptibility leaves no trace in
-the field.
+D(k) = 1/3 - (k . b)^2 / |k|^2 with b the direction of B0 and D(0) = 0: the mean of the susceptibility leaves no trace
+in the field.
 
 References
 ----------
@@ -84,7 +84,7 @@ def dipole_kernel(
 def voxel_dipole(
     shape: tuple[int, int, int], spacing: tuple[float, float, float], b0_direction: tuple[float, float, float]
 ) -> np.ndarray:
-    """Field at the voxel centres of one voxel of unit susceptibility, a uniformly magnetised box.
+    """Field at the voxel centres of one voxel of unit susceptibility, a uniformly magnetized box.
 
     Parameters
     ----------
@@ -98,9 +98,9 @@ def voxel_dipole(
 
     Notes
     -----
-    With corners X = x +- a/2 ... of the box seen from the field point and R = |(X, Y, Z)|, the demagnetisation tensor is
-    N_zz = sum(s atan(XY / (ZR))) / 4 pi and N_xy = -sum(s ln(Z + R)) / 4 pi, s the product of the corner signs, and the
-    field is b . (delta/3 - N) b.
+    With corners X = x +- a/2 ... of the box seen from the field point and R = |(X, Y, Z)|, the demagnetization tensor
+    is N_zz = sum(s atan(XY / (ZR))) / 4 pi and N_xy = -sum(s ln(Z + R)) / 4 pi, s the product of the corner signs, and
+    the field is b . (delta/3 - N) b.
     """
     corners = []
     for n, h in zip(shape, spacing):

@@ -1,0 +1,1 @@
+"""Dipole inversion: from the local field to susceptibility."""
