@@ -69,7 +69,6 @@ def as_png(picture: np.ndarray) -> bytes:
     writer = vtkPNGWriter()
     writer.SetInputData(image)
     writer.WriteToMemoryOn()
-    writer.SetCompressionLevel(9)
     writer.Write()
     return vtk_to_numpy(writer.GetResult()).tobytes()
 
