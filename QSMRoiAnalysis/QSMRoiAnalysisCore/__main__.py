@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from QSMReconstructionCore.io.nifti import read_nifti
@@ -54,7 +55,10 @@ def _parser() -> argparse.ArgumentParser:
         "--lookup", type=Path, metavar="F",
         help="names of the labels: a dseg.tsv, or one value and name a line (default: the .tsv beside the labels)",
     )
-    command.add_argument("--mask", type=Path, metavar="F", help="where the map is defined (default: everywhere)")
+    command.add_argument(
+        "--mask", type=Path, metavar="F",
+        help="where the map is defined (default: where it is not 0 for maps of this software, else everywhere)",
+    )
     command.add_argument(
         "--reference", metavar="NAME", help="region to call zero (default: keep the reference of the map)"
     )
@@ -72,16 +76,16 @@ def _measure(options: argparse.Namespace) -> None:
     check_same_grid(f"labels ({options.labels.name})", grid, susceptibility.grid)
     lookup = _lookup(options)
     regions = regions_from_labels(labels, lookup)
-    mask = None
     if options.mask is not None:
         mask, grid = read_nifti(options.mask)
         check_same_grid(f"mask ({options.mask.name})", grid, susceptibility.grid)
-    rows = measure(susceptibility, regions, mask=mask, reference=options.reference, unit=options.unit)
+        susceptibility = replace(susceptibility, mask=mask)
+    rows = measure(susceptibility, regions, reference=options.reference, unit=options.unit)
     write_table(options.out, rows)
 
     reference = f"relative to {rows[0].reference}" if rows[0].reference else "reference unknown"
     print(f"Measured {len(rows)} regions of {susceptibility.name} in {options.unit}, {reference}: {options.out}")
-    for remark in remarks(susceptibility, regions, rows, masked=mask is not None):
+    for remark in remarks(susceptibility, regions, rows):
         print(f"Note: {remark}")
     missing = absent(lookup or {}, regions)
     if missing:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from QSMReconstructionCore.acquisition import checked_mask
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.io.nifti import read_nifti
-from QSMReconstructionCore.referencing import Reference
 
 #: What to multiply ppm with to get the unit.
 UNITS: dict[str, float] = {"ppm": 1.0, "ppb": 1000.0}
@@ -21,9 +21,26 @@ UNITS: dict[str, float] = {"ppm": 1.0, "ppb": 1000.0}
 LARGEST_TYPICAL_VALUE = 0.5
 
 
+@dataclass(frozen=True)
+class MapReference:
+    """What a map calls zero.
+
+    Attributes
+    ----------
+    region : str
+        The region, in words.
+    mean, sd : float
+        Mean of the region before it was called zero, and its standard deviation, in ppm; NaN where unknown.
+    """
+
+    region: str
+    mean: float = float("nan")
+    sd: float = float("nan")
+
+
 @dataclass(frozen=True, eq=False)
 class SusceptibilityMap:
-    """A map as it is measured.
+    """A map with what is known about it.
 
     Attributes
     ----------
@@ -33,22 +50,26 @@ class SusceptibilityMap:
         Where the voxels lie.
     unit : {"ppm", "ppb"}
         Unit of `values`.
-    reference : Reference, optional
-        What was called zero, in ppm, where it is known.
+    reference : MapReference, optional
+        What was called zero, where it is known.
     name : str
         How tables call the map.
+    mask : ndarray, bool, shape (k, j, i), optional
+        Where the map is defined. Without it, every voxel counts, also those that a reconstruction set to 0 outside the
+        brain.
 
     Raises
     ------
     ValueError
-        If the values are not one volume on the grid, or the unit is neither ppm nor ppb.
+        If the values are not one volume on the grid, the unit is neither ppm nor ppb, or the mask does not fit.
     """
 
     values: np.ndarray
     grid: Grid
     unit: str = "ppm"
-    reference: Reference | None = None
+    reference: MapReference | None = None
     name: str = "map"
+    mask: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values)
@@ -60,6 +81,8 @@ class SusceptibilityMap:
             raise ValueError(f"{self.name} must hold real numbers, but got {values.dtype}.")
         object.__setattr__(self, "values", values)
         check_unit("the unit of the map", self.unit)
+        if self.mask is not None:
+            object.__setattr__(self, "mask", checked_mask(self.mask, self.grid.shape))
 
 
 def check_unit(name: str, unit: str) -> None:
@@ -74,7 +97,8 @@ def read_map(path: str | Path, unit: str | None = None) -> SusceptibilityMap:
     Parameters
     ----------
     path : path
-        NIfTI file. A JSON file of the same name beside it says the unit (`Units`) and the reference (`Reference`).
+        NIfTI file. A JSON file of the same name beside it says the unit (`Units`), the reference (`Reference`), and
+        by a `Recipe` that this software made the map, which is then defined where it is not 0.
     unit : {"ppm", "ppb"}, optional
         Unit of the stored values, if it is to win over the JSON file. Without either, ppm.
 
@@ -93,7 +117,8 @@ def read_map(path: str | Path, unit: str | None = None) -> SusceptibilityMap:
     sidecar = path.with_name(f"{stem}.json")
     facts = _read_json(sidecar) if sidecar.is_file() else {}
     reference = _reference(facts.get("Reference"), sidecar.name)
-    return SusceptibilityMap(values, grid, unit or facts.get("Units") or "ppm", reference, stem)
+    mask = values != 0 if "Recipe" in facts else None
+    return SusceptibilityMap(values, grid, unit or facts.get("Units") or "ppm", reference, stem, mask)
 
 
 def looks_like_ppb(susceptibility: SusceptibilityMap) -> bool:
@@ -113,18 +138,13 @@ def _read_json(path: Path) -> Mapping:
     return facts
 
 
-def _reference(facts: Mapping | None, source: str) -> Reference | None:
+def _reference(facts: Mapping | None, source: str) -> MapReference | None:
     if facts is None:
         return None
     try:
-        return Reference(
-            str(facts["region"]),
-            int(facts["voxels"]),
-            float(facts["subtracted"]),
-            float(facts["mean"]),
-            float(facts["sd"]),
-        )
+        numbers = {name: float(facts[name]) for name in ("mean", "sd") if name in facts}
+        return MapReference(str(facts["region"]), **numbers)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"Reference in {source} must give region, voxels, subtracted, mean and sd, but this is wrong: {error}."
+            f"Reference in {source} must give a region and may give numbers mean and sd, but this is wrong: {error}."
         ) from None

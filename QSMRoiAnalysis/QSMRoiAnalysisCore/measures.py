@@ -7,51 +7,49 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from QSMReconstructionCore.acquisition import checked_mask
-
 from .maps import UNITS, SusceptibilityMap, check_unit
 from .regions import Region, find_regions, union_mask
 
 _NAN = float("nan")
 
 
-def _column(description: str, unit: str = "", **more):
+def _column(title: str, description: str, unit: str = ""):
     """A field with what a table says about its column; the unit "map" stands for that of the row."""
-    return field(metadata={"description": description, "unit": unit}, **more)
+    return field(metadata={"title": title, "description": description, "unit": unit})
 
 
 @dataclass(frozen=True)
 class Measurement:
     """One region of one map: a row of the tidy table, whose columns are these fields in this order.
 
-    A measure is NaN where the region has no voxel to measure, and the sd also where it has only one.
+    A measure is NaN where the region has no voxel to measure, the sd also where it has only one, and the coverage
+    where the region has no voxel at all.
     """
 
-    region: str = _column("Structure, without its side")
-    side: str = _column("left or right; empty for the midline")
-    label: int = _column("Value in the label image, or position in the segmentation")
-    voxels: int = _column("Voxels measured: those of the region that lie inside the mask", "voxels")
-    volume_mm3: float = _column("Volume measured", "mm3")
-    mean: float = _column("Mean susceptibility", "map")
-    sd: float = _column("Standard deviation over the voxels (n - 1)", "map")
-    median: float = _column("Median susceptibility", "map")
-    p5: float = _column("5th percentile", "map")
-    p25: float = _column("25th percentile", "map")
-    p75: float = _column("75th percentile", "map")
-    p95: float = _column("95th percentile", "map")
-    coverage: float = _column("Fraction of the region that lies inside the mask and the field of view")
-    reference: str = _column("Region whose mean is called zero; empty if unknown")
-    reference_mean: float = _column("Mean of the reference region before it was called zero", "map")
-    reference_sd: float = _column("Standard deviation of the reference region", "map")
-    unit: str = _column("Unit of the susceptibilities of this row")
-    map: str = _column("Name of the map")
+    region: str = _column("Region", "Structure, without its side")
+    side: str = _column("Side", "left or right; empty for the midline")
+    label: int = _column("Label", "Value in the label image, or position in the segmentation")
+    voxels: int = _column("Voxels", "Voxels measured: those of the region that lie inside the mask")
+    volume_mm3: float = _column("Volume", "Volume measured", "mm3")
+    mean: float = _column("Mean", "Mean susceptibility", "map")
+    sd: float = _column("SD", "Standard deviation over the voxels (n - 1)", "map")
+    median: float = _column("Median", "Median susceptibility", "map")
+    p5: float = _column("P5", "5th percentile", "map")
+    p25: float = _column("P25", "25th percentile", "map")
+    p75: float = _column("P75", "75th percentile", "map")
+    p95: float = _column("P95", "95th percentile", "map")
+    coverage: float = _column("Coverage", "Fraction of the region that lies inside the mask and the field of view")
+    reference: str = _column("Reference", "Region whose mean is called zero; empty if unknown")
+    reference_mean: float = _column("Reference mean", "Mean of the reference region before it was called zero", "map")
+    reference_sd: float = _column("Reference SD", "Standard deviation of the reference region", "map")
+    unit: str = _column("Unit", "Unit of the susceptibilities of this row")
+    map: str = _column("Map", "Name of the map")
 
 
 def measure(
     susceptibility: SusceptibilityMap,
     regions: Sequence[Region],
     *,
-    mask: np.ndarray | None = None,
     reference: str | None = None,
     unit: str = "ppm",
 ) -> tuple[Measurement, ...]:
@@ -60,12 +58,9 @@ def measure(
     Parameters
     ----------
     susceptibility : SusceptibilityMap
-        The map, on the grid of the regions.
+        The map, on the grid of the regions. Only voxels inside its mask are measured.
     regions : sequence of Region
         They may overlap.
-    mask : ndarray, bool, shape (k, j, i), optional
-        Where the map is defined. Without it, every voxel of a region counts, also those that a reconstruction set to 0
-        outside the brain.
     reference : str, optional
         Name of a region whose mean is subtracted from all values (a structure without its side takes both sides). By
         default, the reference of the map is kept.
@@ -80,8 +75,8 @@ def measure(
     Raises
     ------
     ValueError
-        If the unit or the reference is unknown, the mask does not fit, no region has a voxel, the reference has none
-        inside the mask, or a value to be measured is not finite.
+        If the unit or the reference is unknown, no region has a voxel, the reference has none inside the mask, or a
+        value to be measured is not finite.
 
     Notes
     -----
@@ -89,16 +84,13 @@ def measure(
     removes an offset that all regions share, and adds the error of that region's mean to each of them.
     """
     check_unit("unit", unit)
-    if mask is not None:
-        mask = checked_mask(mask, susceptibility.grid.shape)
     if not any(region.voxels for region in regions):
         raise ValueError("None of the regions has a voxel on the map. Choose regions inside its field of view.")
     factor = UNITS[unit] / UNITS[susceptibility.unit]
-    zero, zero_facts = _zero(susceptibility, regions, mask, reference, UNITS[unit], factor)
+    zero, zero_facts = _zero(susceptibility, regions, reference, UNITS[unit], factor)
     rows = []
     for region in regions:
-        inside = region.inside if mask is None else region.inside & mask[region.box]
-        values = (_finite_values(susceptibility, region.box, inside, region.name) - zero) * factor
+        values = (_finite_values(susceptibility, region.box, region.inside, region.name) - zero) * factor
         rows.append(
             Measurement(
                 region=region.structure,
@@ -107,7 +99,7 @@ def measure(
                 voxels=values.size,
                 volume_mm3=values.size * susceptibility.grid.voxel_volume,
                 **_statistics(values),
-                coverage=region.in_field * values.size / region.voxels if region.voxels else region.in_field * 0.0,
+                coverage=_coverage(region, values.size),
                 **zero_facts,
                 unit=unit,
                 map=susceptibility.name,
@@ -116,7 +108,7 @@ def measure(
     return tuple(rows)
 
 
-def _zero(susceptibility, regions, mask, reference, unit_per_ppm, factor) -> tuple[float, dict[str, object]]:
+def _zero(susceptibility, regions, reference, unit_per_ppm, factor) -> tuple[float, dict[str, object]]:
     """What to subtract, in the unit of the map, and what the rows say about it, in the unit of the rows."""
     known = susceptibility.reference
     if reference is None:
@@ -124,8 +116,6 @@ def _zero(susceptibility, regions, mask, reference, unit_per_ppm, factor) -> tup
         return 0.0, dict(zip(("reference", "reference_mean", "reference_sd"), facts))
     chosen = find_regions(regions, reference)
     inside = union_mask(chosen, susceptibility.grid.shape)
-    if mask is not None:
-        inside &= mask
     values = _finite_values(susceptibility, (slice(None),) * 3, inside, f"the reference {reference}")
     if not values.size:
         raise ValueError(f"The reference region {reference!r} has no voxel inside the mask. Choose another region.")
@@ -137,6 +127,8 @@ def _zero(susceptibility, regions, mask, reference, unit_per_ppm, factor) -> tup
 
 
 def _finite_values(susceptibility: SusceptibilityMap, box, inside: np.ndarray, name: str) -> np.ndarray:
+    if susceptibility.mask is not None:
+        inside = inside & susceptibility.mask[box]
     values = susceptibility.values[box][inside].astype(np.float64)
     bad = values.size - int(np.count_nonzero(np.isfinite(values)))
     if bad:
@@ -145,6 +137,12 @@ def _finite_values(susceptibility: SusceptibilityMap, box, inside: np.ndarray, n
             "Give a mask that leaves them out."
         )
     return values
+
+
+def _coverage(region: Region, measured: int) -> float:
+    if region.voxels:
+        return region.in_field * measured / region.voxels
+    return _NAN if region.in_field else 0.0  # nothing to cover, or all of it beyond the field of view
 
 
 def _statistics(values: np.ndarray) -> dict[str, float]:

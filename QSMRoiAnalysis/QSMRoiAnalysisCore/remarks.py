@@ -21,7 +21,7 @@ MANY_ZEROS = 0.05
 
 
 def remarks(
-    susceptibility: SusceptibilityMap, regions: Sequence[Region], rows: Sequence[Measurement], *, masked: bool
+    susceptibility: SusceptibilityMap, regions: Sequence[Region], rows: Sequence[Measurement]
 ) -> tuple[str, ...]:
     """Sentences on what limits these measurements.
 
@@ -33,8 +33,6 @@ def remarks(
         What was measured.
     rows : sequence of Measurement
         The result, in the order of the regions.
-    masked : bool
-        Whether a mask took part.
 
     Returns
     -------
@@ -59,7 +57,8 @@ def remarks(
     small = [f"{region.name} ({row.voxels})" for region, row in pairs if 0 < row.voxels < FEW_VOXELS]
     if small:
         found.append(f"Fewer than {FEW_VOXELS} voxels: {_named(small)}.")
-    zeros = [region.name for region in regions if not masked and _zeros(susceptibility, region) > MANY_ZEROS]
+    unmasked = regions if susceptibility.mask is None else ()
+    zeros = [region.name for region in unmasked if _zeros(susceptibility, region) > MANY_ZEROS]
     if zeros:
         found.append(
             f"More than {MANY_ZEROS:.0%} of the values are exactly 0, as outside a brain mask: {_named(zeros)}. "

@@ -8,8 +8,7 @@ import pytest
 
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.io.nifti import write_nifti
-from QSMReconstructionCore.referencing import Reference
-from QSMRoiAnalysisCore.maps import SusceptibilityMap, read_map
+from QSMRoiAnalysisCore.maps import MapReference, SusceptibilityMap, read_map
 from QSMRoiAnalysisCore.measures import measure
 from QSMRoiAnalysisCore.regions import Region, regions_from_labels
 from QSMRoiAnalysisCore.remarks import remarks
@@ -75,24 +74,25 @@ def test_only_voxels_inside_the_mask_are_measured_and_the_coverage_says_so():
     values = np.zeros(GRID.shape)
     values[:, :4] = 0.08
     region = Region.from_mask("SN right", 3, box((1, 3), (2, 6), (2, 8)))
-    (row,) = measure(SusceptibilityMap(values, GRID), [region], mask=box((0, 6), (0, 4), (0, 10)))
+    (row,) = measure(SusceptibilityMap(values, GRID, mask=box((0, 6), (0, 4), (0, 10))), [region])
     assert row.coverage == 0.5 and row.voxels == 24
     assert row.mean == pytest.approx(0.08) and row.sd == pytest.approx(0, abs=1e-15)
 
 
 def test_the_part_of_a_region_beyond_the_field_of_view_lowers_its_coverage():
     region = Region.from_mask("M1 left", 1, box((0, 2), (0, 2), (0, 2)), in_field=0.25)
-    (row,) = measure(SusceptibilityMap(np.ones(GRID.shape), GRID), [region], mask=box((0, 1), (0, 2), (0, 2)))
+    (row,) = measure(SusceptibilityMap(np.ones(GRID.shape), GRID, mask=box((0, 1), (0, 2), (0, 2))), [region])
     assert row.coverage == 0.125
 
 
 def test_a_region_outside_the_mask_has_a_row_without_values():
     regions = [Region.from_mask("SN left", 1, box((0, 1), (0, 1), (0, 1))),
                Region.from_mask("RN left", 2, box((5, 6), (5, 6), (5, 6))),
-               Region.from_mask("STN left", 3, np.zeros(GRID.shape, bool))]
-    rows = measure(SusceptibilityMap(np.ones(GRID.shape), GRID), regions, mask=box((0, 2), (0, 2), (0, 2)))
-    assert [row.voxels for row in rows] == [1, 0, 0]
-    assert [row.coverage for row in rows] == [1.0, 0.0, 0.0]
+               Region.from_mask("STN left", 3, np.zeros(GRID.shape, bool), in_field=0.0),
+               Region.from_mask("GPi left", 4, np.zeros(GRID.shape, bool))]
+    rows = measure(SusceptibilityMap(np.ones(GRID.shape), GRID, mask=box((0, 2), (0, 2), (0, 2))), regions)
+    assert [row.voxels for row in rows] == [1, 0, 0, 0]
+    assert [row.coverage for row in rows[:3]] == [1.0, 0.0, 0.0] and math.isnan(rows[3].coverage)
     assert all(math.isnan(getattr(row, name)) for row in rows[1:] for name in ("mean", "sd", "median", "p5", "p95"))
 
 
@@ -124,7 +124,7 @@ def test_a_reference_without_a_side_takes_both_sides_together():
 
 def test_the_unit_scales_every_susceptibility_and_nothing_else():
     values, regions = two_regions()
-    susceptibility = SusceptibilityMap(values, GRID, reference=Reference("whole brain", 9, 0.3, 0.0, 0.04))
+    susceptibility = SusceptibilityMap(values, GRID, reference=MapReference("whole brain", 0.0, 0.04))
     in_ppm, in_ppb = (measure(susceptibility, regions, unit=unit)[0] for unit in ("ppm", "ppb"))
     for name in ("mean", "sd", "median", "p5", "p25", "p75", "p95", "reference_sd"):
         assert getattr(in_ppb, name) == pytest.approx(1000 * getattr(in_ppm, name), rel=1e-12)
@@ -136,7 +136,7 @@ def test_the_unit_scales_every_susceptibility_and_nothing_else():
 
 def test_without_a_new_reference_that_of_the_map_is_passed_on():
     values, regions = two_regions()
-    known = Reference("CSF of the ventricles", 321, 0.02, 0.02, 0.015)
+    known = MapReference("CSF of the ventricles", 0.02, 0.015)
     row = measure(SusceptibilityMap(values, GRID, reference=known), regions)[0]
     assert (row.reference, row.reference_mean, row.reference_sd) == ("CSF of the ventricles", 0.02, 0.015)
     unknown = measure(SusceptibilityMap(values, GRID), regions)[0]
@@ -148,15 +148,13 @@ def test_without_a_new_reference_that_of_the_map_is_passed_on():
     [
         ({"unit": "Hz"}, "unit must be ppm or ppb, but got 'Hz'"),
         ({"reference": "Pallidum"}, "no region 'Pallidum'"),
-        ({"reference": "Lateral ventricle", "mask": box((0, 2), (0, 8), (0, 10))}, "no voxel inside the mask"),
-        ({"mask": np.zeros(GRID.shape)}, "mask is empty"),
-        ({"mask": np.ones((2, 2, 2))}, "mask must have the shape"),
+        ({"reference": "Lateral ventricle"}, "'Lateral ventricle' has no voxel inside the mask"),
     ],
 )
 def test_requests_that_cannot_be_met_are_refused(change, message):
     values, regions = two_regions()
     with pytest.raises(ValueError, match=message):
-        measure(SusceptibilityMap(values, GRID), regions, **change)
+        measure(SusceptibilityMap(values, GRID, mask=box((0, 2), (0, 8), (0, 10))), regions, **change)
 
 
 def test_regions_that_are_all_empty_are_refused():
@@ -171,21 +169,23 @@ def test_values_that_are_not_finite_are_an_error_inside_a_region_only():
     with pytest.raises(ValueError, match=r"3 voxel\(s\) in SN left that are not finite"):
         measure(SusceptibilityMap(values, GRID), regions)
     assert measure(SusceptibilityMap(values, GRID), regions[1:])[0].mean == pytest.approx(0.015)
-    rows = measure(SusceptibilityMap(values, GRID), regions, mask=np.isfinite(values))
+    rows = measure(SusceptibilityMap(values, GRID, mask=np.isfinite(values)), regions)
     assert np.isfinite(rows[0].mean) and rows[0].voxels == regions[0].voxels - 3
 
 
 @pytest.mark.parametrize(
-    ("values", "unit", "message"),
+    ("values", "more", "message"),
     [
-        (np.zeros((2, 2, 2)), "ppm", "shape"),
-        (np.zeros(GRID.shape, complex), "ppm", "real numbers"),
-        (np.zeros(GRID.shape), "Hz", "unit of the map must be ppm or ppb"),
+        (np.zeros((2, 2, 2)), {}, "shape"),
+        (np.zeros(GRID.shape, complex), {}, "real numbers"),
+        (np.zeros(GRID.shape), {"unit": "Hz"}, "unit of the map must be ppm or ppb"),
+        (np.zeros(GRID.shape), {"mask": np.zeros(GRID.shape)}, "mask is empty"),
+        (np.zeros(GRID.shape), {"mask": np.ones((2, 2, 2))}, "mask must have the shape"),
     ],
 )
-def test_maps_that_are_no_susceptibility_volume_are_refused(values, unit, message):
+def test_maps_that_are_no_susceptibility_volume_are_refused(values, more, message):
     with pytest.raises(ValueError, match=message):
-        SusceptibilityMap(values, GRID, unit)
+        SusceptibilityMap(values, GRID, **more)
 
 
 def test_unit_and_reference_are_read_from_the_file_beside_the_map(tmp_path):
@@ -194,13 +194,22 @@ def test_unit_and_reference_are_read_from_the_file_beside_the_map(tmp_path):
     (tmp_path / "chimap.json").write_text(json.dumps(facts))
     found = read_map(tmp_path / "chimap.nii.gz")
     assert (found.unit, found.name, found.reference.region) == ("ppb", "chimap", "whole brain")
-    assert read_map(tmp_path / "chimap.nii.gz", "ppm").unit == "ppm"
+    assert found.mask is None and read_map(tmp_path / "chimap.nii.gz", "ppm").unit == "ppm"
+
+
+def test_a_map_of_this_software_is_defined_where_it_is_not_zero(tmp_path):
+    values, regions = two_regions()
+    values[:1] = 0
+    write_nifti(tmp_path / "chimap.nii.gz", values, GRID)
+    (tmp_path / "chimap.json").write_text(json.dumps({"Units": "ppm", "Recipe": {}}))
+    row = measure(read_map(tmp_path / "chimap.nii.gz"), regions)[0]
+    assert row.coverage == 0.5 and row.mean == pytest.approx(0.12)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [("{", "not valid JSON"), ("[]", "names and values"), ('{"Units": "Hz"}', "ppm or ppb"),
-     ('{"Reference": {"region": "CSF"}}', "Reference in chimap.json")],
+     ('{"Reference": {"mean": 0.1}}', "Reference in chimap.json")],
 )
 def test_a_damaged_file_beside_the_map_is_refused(tmp_path, text, message):
     write_nifti(tmp_path / "chimap.nii", np.zeros(GRID.shape), GRID)
@@ -210,9 +219,8 @@ def test_a_damaged_file_beside_the_map_is_refused(tmp_path, text, message):
 
 
 def remarks_on(values, regions, mask=None):
-    susceptibility = SusceptibilityMap(values, GRID)
-    rows = measure(susceptibility, regions, mask=mask)
-    return " ".join(remarks(susceptibility, regions, rows, masked=mask is not None))
+    susceptibility = SusceptibilityMap(values, GRID, mask=mask)
+    return " ".join(remarks(susceptibility, regions, measure(susceptibility, regions)))
 
 
 def test_sound_measurements_get_no_remark():

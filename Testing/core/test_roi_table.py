@@ -25,7 +25,7 @@ def test_the_columns_are_the_documented_ones_in_their_order(tmp_path):
 
 
 def test_every_column_is_described():
-    assert all(column.metadata["description"] for column in fields(Measurement))
+    assert all(column.metadata["title"] and column.metadata["description"] for column in fields(Measurement))
 
 
 def test_a_table_reads_back_as_it_was_written(tmp_path):

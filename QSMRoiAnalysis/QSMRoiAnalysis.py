@@ -1,0 +1,250 @@
+"""Scripted module: regional analysis of susceptibility maps."""
+
+import enum
+import logging
+import time
+from dataclasses import replace
+
+import numpy as np
+import slicer
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.ScriptedLoadableModule import *
+from slicer.util import VTKObservationMixin
+
+
+class QSMRoiAnalysis(ScriptedLoadableModule):
+    """What the application shows about the module."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("QSM ROI Analysis")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
+        self.parent.dependencies = ["QSMReconstruction", "Segmentations", "Tables"]
+        self.parent.contributors = ["QSM for Slicer developers"]
+        self.parent.helpText = _(
+            "Measures the segments of a segmentation on a map of magnetic susceptibility: volume, mean, sd, median and "
+            "percentiles, one row for each region. Susceptibility is relative: every row names its reference region "
+            "and its unit. Segments are brought to the voxels of the map; the map itself is never resampled."
+        )
+        self.parent.acknowledgementText = _("Please cite 3D Slicer (slicer.org) and the source of your regions.")
+
+
+class SusceptibilityUnit(enum.Enum):
+    """Unit of the table. Scenes store the names of the members."""
+
+    PPM = "ppm"
+    PPB = "ppb"
+
+    def label(self):
+        return self.value
+
+
+@parameterNodeWrapper
+class QSMRoiAnalysisParameterNode:
+    """What the panel remembers in the scene.
+
+    map - susceptibility map to measure
+    segmentation - the regions
+    reference - name of the region to call zero; empty to keep the reference of the map
+    unit - of the table
+    table - where the result goes; none for a new table
+    """
+
+    map: vtkMRMLScalarVolumeNode
+    segmentation: vtkMRMLSegmentationNode
+    reference: str = ""
+    unit: SusceptibilityUnit = SusceptibilityUnit.PPM
+    table: vtkMRMLTableNode
+
+
+class QSMRoiAnalysisWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: inputs, Apply, result."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self._parameterNode = None
+        self._guiTag = None
+        self._offered = None
+
+    def setup(self):
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/QSMRoiAnalysis.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = QSMRoiAnalysisLogic()
+        self.ui.referenceComboBox.connect("currentIndexChanged(int)", self.onReferenceChosen)
+        self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.initializeParameterNode()
+
+    def cleanup(self):
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self):
+        self.initializeParameterNode()
+
+    def exit(self):
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, caller, event):
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller, event):
+        self.ui.messageLabel.text = ""
+        self.initializeParameterNode()
+
+    def initializeParameterNode(self):
+        self.setParameterNode(self.logic.getParameterNode())
+
+    def setParameterNode(self, parameterNode):
+        """Connect the panel to a parameter node, or to none."""
+        if self._parameterNode:
+            self._parameterNode.disconnectGui(self._guiTag)
+            self.removeObserver(self._parameterNode.parameterNode, "ModifiedEvent", self.onParametersModified)
+        self._parameterNode = parameterNode
+        if self._parameterNode:
+            self._guiTag = self._parameterNode.connectGui(self.ui)
+            self.addObserver(self._parameterNode.parameterNode, "ModifiedEvent", self.onParametersModified)
+            self.onParametersModified()
+        else:
+            self.ui.tableView.setMRMLTableNode(None)
+
+    def onParametersModified(self, caller=None, event=None):
+        """Offer the segments as references, show the chosen table, and say what is missing."""
+        self._offerReferences()
+        self.ui.tableView.setMRMLTableNode(self._parameterNode.table)
+        self.ui.tableView.resizeColumnsToContents()
+        missing = self.logic.missingInput(self._parameterNode)
+        self.ui.applyButton.enabled = not missing
+        self.ui.applyButton.toolTip = missing or _("Measure every segment on the map")
+
+    def onReferenceChosen(self, index):
+        if self._parameterNode and self._offered is not None:
+            self._parameterNode.reference = self._offered[index]
+
+    def onApplyButton(self):
+        """Measure, and show the table or the reason why not."""
+        chosen = self._parameterNode
+        with slicer.util.tryWithErrorDisplay(_("The measurement failed."), waitCursor=True):
+            try:
+                chosen.table = table = self.logic.measure(
+                    chosen.map, chosen.segmentation, reference=chosen.reference, unit=chosen.unit.value,
+                    tableNode=chosen.table,
+                )
+            except ValueError as error:  # a sentence for the user about the data
+                self.ui.messageLabel.text = str(error)
+                return
+        self.onParametersModified()
+        text, remarks = _("Measured {count} regions. {remarks}"), table.GetAttribute("QSM.Remarks")
+        self.ui.messageLabel.text = text.format(count=table.GetNumberOfRows(), remarks=remarks).strip()
+
+    def _offerReferences(self):
+        """Fill the list of references with the regions of the segmentation, keeping the choice."""
+        from QSMRoiAnalysisLib.segments import region_names
+
+        segmentation, chosen = self._parameterNode.segmentation, self._parameterNode.reference
+        names = ["", *(region_names(segmentation) if segmentation else [])]
+        names += [] if chosen in names else [chosen]
+        if names != self._offered:
+            self._offered = None  # what the list selects meanwhile is not the user's choice
+            self.ui.referenceComboBox.clear()
+            for name in names:
+                self.ui.referenceComboBox.addItem(name or _("Keep that of the map"))
+        self.ui.referenceComboBox.currentIndex = names.index(chosen)
+        self._offered = names
+
+
+class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
+    """Measurements on nodes of the scene, from the Python console or the panel."""
+
+    def getParameterNode(self):
+        return QSMRoiAnalysisParameterNode(super().getParameterNode())
+
+    def missingInput(self, parameters):
+        """A sentence about what is still missing, or an empty text."""
+        if not parameters.map:
+            return _("Choose the susceptibility map")
+        if not parameters.segmentation:
+            return _("Choose the segmentation")
+        if not parameters.segmentation.GetSegmentation().GetNumberOfSegments():
+            return _("The segmentation has no segment. Draw or import the regions first")
+        return ""
+
+    def measure(self, mapNode, segmentationNode, *, reference=None, unit="ppm", tableNode=None, mask=None):
+        """Measure every segment of a segmentation on a susceptibility map.
+
+        Parameters
+        ----------
+        mapNode : vtkMRMLScalarVolumeNode
+            Susceptibility in ppm, or in the unit that its voxel value units say.
+        segmentationNode : vtkMRMLSegmentationNode
+            The regions; they may overlap and have another geometry than the map.
+        reference : str, optional
+            Name of the segment whose mean is called zero (a structure without its side takes both sides). By default,
+            the reference of the map is kept.
+        unit : {"ppm", "ppb"}
+            Unit of the table.
+        tableNode : vtkMRMLTableNode, optional
+            Table to fill; its content is replaced. By default, a new one.
+        mask : vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode, optional
+            Where the map is defined. By default, where it is not 0 if QSM Reconstruction made it, else everywhere.
+
+        Returns
+        -------
+        vtkMRMLTableNode
+            One row for each segment, with the columns of `QSMRoiAnalysisCore.measures.Measurement`. Its attribute
+            `QSM.Remarks` says in sentences what limits the result.
+
+        Raises
+        ------
+        ValueError
+            If the data cannot be measured; the sentence says why. The scene is then as it was.
+        """
+        from QSMReconstructionLib.masks import mask_from_node
+        from QSMRoiAnalysisCore.measures import measure
+        from QSMRoiAnalysisCore.remarks import remarks
+        from QSMRoiAnalysisLib.maps import map_from_node
+        from QSMRoiAnalysisLib.segments import regions_from_node
+        from QSMRoiAnalysisLib.tables import add_table
+
+        began = time.monotonic()
+        susceptibility = map_from_node(mapNode)
+        regions = regions_from_node(segmentationNode, mapNode)
+        if mask:
+            susceptibility = replace(susceptibility, mask=mask_from_node(mask, mapNode))
+        rows = measure(susceptibility, regions, reference=reference or None, unit=unit)
+        limits = remarks(susceptibility, regions, rows)
+        tableNode = add_table(rows, limits, mapNode, segmentationNode, tableNode)
+        logging.info(f"Measured {len(rows)} regions of '{mapNode.GetName()}' in {time.monotonic() - began:.1f} s")
+        return tableNode
+
+
+class QSMRoiAnalysisTest(ScriptedLoadableModuleTest):
+    """Self-test that also runs inside the application."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+
+    def test_segmentsAreMeasured(self):
+        """Segments that hold a known value give it back, relative to the reference."""
+        self.delayDisplay("Measuring two boxes")
+        labels = np.zeros((12, 14, 16), np.int16)
+        labels[2:6, 2:7, 2:8], labels[7:10, 8:12, 9:14] = 1, 2
+        volume = slicer.util.addVolumeFromArray(np.choose(labels, (0, 0.08, -0.02)).astype(np.float32), name="Map")
+        segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Regions")
+        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+        for label, name in ((1, "Putamen left"), (2, "CSF")):
+            segmentId = segmentation.GetSegmentation().AddEmptySegment("", name)
+            slicer.util.updateSegmentBinaryLabelmapFromArray(np.int16(labels == label), segmentation, segmentId, volume)
+        table = QSMRoiAnalysisLogic().measure(volume, segmentation, reference="CSF", unit="ppb")
+        self.assertEqual(table.GetCellText(0, 0), "Putamen")
+        self.assertLess(np.abs(slicer.util.arrayFromTableColumn(table, "mean") - [100, 0]).max(), 1e-4)
+        self.delayDisplay("Test passed")

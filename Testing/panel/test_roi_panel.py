@@ -1,0 +1,174 @@
+"""The panel of QSM ROI Analysis, used as a user does, over the real scene."""
+
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+
+FORM = Path(__file__).resolve().parents[2] / "QSMRoiAnalysis" / "Resources" / "UI" / "QSMRoiAnalysis.ui"
+
+
+@pytest.fixture
+def widget(show_panel):
+    return show_panel("QSMRoiAnalysis")
+
+
+@pytest.fixture
+def nodes(scene):
+    """A map and its segmentation: putamen at 0.06 and 0.08 ppm, ventricle at -0.02 ppm."""
+    labels = np.zeros((12, 14, 16), np.uint8)
+    labels[2:6, 2:7, 1:7], labels[2:6, 2:7, 9:15], labels[7:11, 8:13, 3:13] = 1, 2, 3
+    slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)  # made on demand here, always there in Slicer
+    values = np.choose(labels, (0.01, 0.06, 0.08, -0.02)).astype(np.float32)
+    volume = slicer.util.addVolumeFromArray(values, name="Susceptibility")
+    segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Nuclei")
+    segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    for label, name in enumerate(("Putamen left", "Putamen right", "Lateral ventricle"), 1):
+        segment_id = segmentation.GetSegmentation().AddEmptySegment("", name)
+        mask = (labels == label).astype(np.uint8)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, segmentation, segment_id, volume)
+    return volume, segmentation
+
+
+def choose(widget, nodes):
+    volume, segmentation = nodes
+    widget.ui.mapSelector.setCurrentNode(volume)
+    widget.ui.segmentationSelector.setCurrentNode(segmentation)
+
+
+def choose_text(combo_box, text):
+    index = combo_box.findText(text)
+    assert index >= 0, f"{text!r} is not offered"
+    combo_box.setCurrentIndex(index)
+
+
+def node_names():
+    return [slicer.mrmlScene.GetNthNode(index).GetName() for index in range(slicer.mrmlScene.GetNumberOfNodes())]
+
+
+def means(table):
+    return slicer.util.arrayFromTableColumn(table, "mean").tolist()
+
+
+def test_the_module_describes_itself(widget):
+    record = slicer.modules.qsmroianalysis
+    assert record.title == "QSM ROI Analysis" and record.categories == ["Quantification"]
+    assert "QSMReconstruction" in record.dependencies
+    assert record.contributors and record.helpText and record.acknowledgementText
+
+
+def test_apply_says_what_is_missing_until_all_is_chosen(widget, nodes):
+    apply, said = widget.ui.applyButton, []
+    for step in (
+        lambda: None,
+        lambda: widget.ui.mapSelector.setCurrentNode(nodes[0]),
+        lambda: widget.ui.segmentationSelector.setCurrentNode(
+            slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Empty")
+        ),
+    ):
+        step()
+        said.append((apply.enabled, apply.toolTip))
+    assert said == [
+        (False, "Choose the susceptibility map"),
+        (False, "Choose the segmentation"),
+        (False, "The segmentation has no segment. Draw or import the regions first"),
+    ]
+    widget.ui.segmentationSelector.setCurrentNode(nodes[1])
+    assert apply.enabled and apply.toolTip == "Measure every segment on the map"
+
+
+def test_apply_makes_a_table_and_shows_it(widget, nodes):
+    choose(widget, nodes)
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    assert table.GetName() == "Susceptibility regions" and means(table) == pytest.approx([0.06, 0.08, -0.02])
+    assert widget.ui.tableView.mrmlTableNode() is table
+    model = widget.ui.tableView.model()
+    shown = [model.index(row, 0).data() for row in range(model.rowCount())]
+    assert shown == ["Putamen", "Putamen", "Lateral ventricle"]
+    assert widget.ui.messageLabel.text == "Measured 3 regions."
+
+
+def test_a_second_apply_fills_the_same_table_with_the_new_unit_and_reference(widget, nodes):
+    choose(widget, nodes)
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    choose_text(widget.ui.referenceComboBox, "Lateral ventricle")
+    choose_text(widget.ui.unitComboBox, "ppb")
+    widget.ui.applyButton.click()
+    assert widget.ui.tableSelector.currentNode() is table
+    assert means(table) == pytest.approx([80, 100, 0], abs=1e-3)
+    choose_text(widget.ui.referenceComboBox, "Keep that of the map")
+    widget.ui.applyButton.click()
+    assert means(table) == pytest.approx([60, 80, -20], abs=1e-3)
+
+
+def test_references_are_the_regions_of_the_segmentation(widget, nodes):
+    combo_box = widget.ui.referenceComboBox
+    assert combo_box.count == 1
+    choose(widget, nodes)
+    offered = [combo_box.itemText(index) for index in range(combo_box.count)]
+    assert offered == [
+        "Keep that of the map", "Putamen", "Putamen left", "Putamen right", "Lateral ventricle"
+    ]
+    choose_text(combo_box, "Putamen")
+    widget.exit()
+    nodes[1].GetSegmentation().AddEmptySegment("", "CSF")
+    widget.enter()
+    assert combo_box.findText("CSF") > 0 and combo_box.currentText == "Putamen"
+
+
+def test_data_that_cannot_be_measured_are_explained_and_the_scene_stays(widget, nodes):
+    choose(widget, nodes)
+    slicer.util.arrayFromVolume(nodes[0])[3, 3, 3] = np.nan
+    before = node_names()
+    widget.ui.applyButton.click()
+    assert "Susceptibility has 1 voxel(s) in Putamen left that are not finite" in widget.ui.messageLabel.text
+    assert node_names() == before and widget.ui.tableSelector.currentNode() is None
+    assert widget.ui.applyButton.enabled
+
+
+def test_remarks_on_the_result_are_shown(widget, nodes):
+    choose(widget, nodes)
+    nodes[1].GetSegmentation().AddEmptySegment("", "SN left")
+    widget.ui.applyButton.click()
+    assert widget.ui.messageLabel.text == "Measured 4 regions. No voxel to measure in SN left."
+
+
+def test_the_choices_are_kept_in_the_scene_and_forgotten_with_it(widget, nodes, scene):
+    choose(widget, nodes)
+    choose_text(widget.ui.unitComboBox, "ppb")
+    choose_text(widget.ui.referenceComboBox, "Putamen")
+    widget.exit()
+    widget.enter()
+    assert widget.ui.mapSelector.currentNode() is nodes[0] and widget.ui.unitComboBox.currentText == "ppb"
+    assert widget.ui.referenceComboBox.currentText == "Putamen"
+    scene.Clear(False)
+    assert widget.ui.mapSelector.currentNode() is None and widget.ui.unitComboBox.currentText == "ppm"
+    assert widget.ui.tableView.mrmlTableNode() is None and widget.ui.referenceComboBox.count == 1
+
+
+def test_every_parameter_of_the_form_is_a_field_of_the_parameter_node(widget):
+    names = [
+        element.find("string").text
+        for element in ElementTree.parse(FORM).iter("property")
+        if element.get("name") == "SlicerParameterName"
+    ]
+    fields = set(sys.modules["QSMRoiAnalysis"].QSMRoiAnalysisParameterNode.allParameters)
+    assert fields - set(names) == {"reference"} and set(names) <= fields and len(names) == len(set(names))
+
+
+def test_names_of_units_stay_as_scenes_store_them(widget):
+    units = sys.modules["QSMRoiAnalysis"].SusceptibilityUnit
+    assert {member.name: member.value for member in units} == {"PPM": "ppm", "PPB": "ppb"}
+
+
+def test_the_panel_can_be_pictured_with_its_result(widget, nodes, screenshot):
+    choose(widget, nodes)
+    choose_text(widget.ui.unitComboBox, "ppb")
+    widget.ui.applyButton.click()
+    path = screenshot(widget.parent, "QSMRoiAnalysis")
+    assert path.stat().st_size > 5000
