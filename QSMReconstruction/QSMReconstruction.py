@@ -114,6 +114,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         parameters = self._parameterNode
         isSequence = bool(parameters.magnitude) and parameters.magnitude.IsA("vtkMRMLSequenceNode")
         self.ui.echoTimeSpinBox.enabled = not isSequence
+        self.ui.echoTimeSpinBox.specialValueText = _("from the sequence") if isSequence else _("not set")
         self.ui.presetComboBox.toolTip = PRESETS[parameters.preset.value].purpose
         missing = self.logic.missingInput(parameters)
         self.ui.applyButton.enabled = not missing and not self._running
@@ -133,7 +134,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
                 except Cancelled:
                     self.ui.messageLabel.text = _("Cancelled. The scene is as it was.")
                 except ValueError as error:  # a sentence for the user about the data
-                    self.ui.messageLabel.text = str(error)
+                    self.ui.messageLabel.text = _("Cannot reconstruct: {reason}").format(reason=error)
                 else:
                     self.ui.messageLabel.text = nodes.summary()
                     slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(nodes.susceptibility.GetID())

@@ -24,6 +24,7 @@ Limits
 * It has only the widgets that the modules use. There are no views, no layout manager, no dialogs to rename or edit
   nodes, no subject hierarchy plugins, no command line modules, no DICOM database, no file readers and writers.
 * Enumerations of Qt are Python enumerations here and integers in Slicer: module code must not mix the two.
+* `sizeHint` and `minimumSizeHint` are methods here and attributes in Slicer.
 * Qt is version 6 here and 5.15 in Slicer 5.12.
 """
 
@@ -55,9 +56,10 @@ def install(scene=None) -> None:
     if "slicer.ScriptedLoadableModule" in sys.modules:
         return
     if source := os.environ.get("SLICER_PY"):
-        from . import pythonqt  # noqa: F401  (Slicer's own files import qt at file scope)
+        from .slicer_files import use
 
-        slicer.__path__.append(source)
+        use(source)
+        importlib.import_module("slicer.ScriptedLoadableModule")
         return
     for public, own in _PYTHON_LAYER.items():
         module = importlib.import_module(f".{own}", __package__)
@@ -117,3 +119,16 @@ def create_widget(name: str):
     from .loading import create_widget
 
     return create_widget(name)
+
+
+def close_widget(widget) -> None:
+    """End a panel as the application does when the module is unloaded, and destroy its widgets.
+
+    Parameters
+    ----------
+    widget : ScriptedLoadableModuleWidget
+        From `create_widget`.
+    """
+    from .loading import close_widget
+
+    close_widget(widget)

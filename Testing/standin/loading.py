@@ -57,3 +57,14 @@ def create_widget(name: str):
     widget.setup()
     widget.enter()
     return widget
+
+
+def close_widget(widget) -> None:
+    """End a panel: `exit()`, `cleanup()`, and its widgets are destroyed at once."""
+    import qt
+
+    widget.exit()
+    widget.cleanup()
+    widget.parent.close()
+    widget.parent.deleteLater()
+    qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.Type.DeferredDelete)

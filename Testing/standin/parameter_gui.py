@@ -1,4 +1,4 @@
-"""Connects widgets to the fields of a parameter node wrapper, both ways."""
+"""Connects widgets to the fields of a parameter node wrapper, both ways, for the pairs that Slicer connects."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ from typing import Any
 
 from PySide6 import QtWidgets
 
-from . import ctk_widgets, slicer_widgets
+from .ctk_widgets import ctkPathLineEdit, ctkSliderWidget
 from .parameter_node import Choice, Decimals, Maximum, Minimum, SingleStep, WithinRange
+from .slicer_widgets import qMRMLNodeComboBox
 
 
 class _Connector:
     """A widget's value, and news of its changes."""
 
     def __init__(self, widget, signal: str, read: Callable[[], Any], write: Callable[[Any], None]):
-        self.widget, self.signal, self.read, self._write = widget, signal, read, write
+        self.widget, self.signal, self.read, self.write = widget, signal, read, write
         self._callback = None
-
-    def write(self, value) -> None:
-        """Show a value."""
-        if self.read() != value:
-            self._write(value)
 
     def on_changed(self, callback: Callable[[], None] | None) -> None:
         """Call `callback` when the widget's value changes, and no other; None calls nothing."""
@@ -39,23 +35,29 @@ def connector(widget, field) -> _Connector:
 
     Raises
     ------
-    ValueError
-        If that kind of widget cannot show a field of that type.
+    RuntimeError
+        If Slicer cannot connect a widget of exactly this class to a field of this type.
     """
-    for kind, widgets, make in _CONNECTORS:
-        if isinstance(widget, widgets) and kind(field):
+    for is_kind, widgets, make in _CONNECTORS:
+        if type(widget) in widgets and is_kind(field):
             return make(widget, field)
-    raise ValueError(f"No connector from {type(widget).__name__} '{widget.name}' to {field.name} of type {field.kind}")
+    raise RuntimeError(
+        f"Unable to create GUI connector from field '{field.name}' of type {field.kind} to widget '{widget.name}' of "
+        f"type {type(widget).__name__}"
+    )
 
 
-def _property(signal: str, name: str, convert: Callable[[Any], Any] = lambda value: value):
+def _property(signal: str, name: str):
     """Makes connectors of widgets whose value is a property."""
 
     def make(widget, field):
         def read():
             return field.kind(getattr(widget, name))
 
-        return _Connector(widget, signal, read, lambda value: setattr(widget, name, convert(value)))
+        def write(value):
+            setattr(widget, name, str(value) if isinstance(value, Path) else value)
+
+        return _Connector(widget, signal, read, write)
 
     return make
 
@@ -65,37 +67,39 @@ def _number(signal: str):
     by_value = _property(signal, "value")
 
     def make(widget, field):
-        for note in field.notes:
-            if isinstance(note, (Minimum, WithinRange)):
-                widget.minimum = field.kind(note.minimum)
-            if isinstance(note, (Maximum, WithinRange)):
-                widget.maximum = field.kind(note.maximum)
-            if isinstance(note, Decimals):
-                widget.decimals = note.value
-            if isinstance(note, SingleStep):
-                widget.singleStep = note.value
+        bounds = field.note(WithinRange)
+        low, high = bounds or field.note(Minimum), bounds or field.note(Maximum)
+        if not (low and high) and type(widget) in (ctkSliderWidget, QtWidgets.QSlider):
+            raise RuntimeError(f"A slider needs both bounds, but field '{field.name}' has no WithinRange annotation")
+        unbounded = 2**31 - 1 if field.kind is int else float("inf")
+        widget.minimum = field.kind(low.minimum) if low else -unbounded
+        widget.maximum = field.kind(high.maximum) if high else unbounded
+        if field.note(Decimals):
+            widget.decimals = field.note(Decimals).value
+        if field.note(SingleStep):
+            widget.singleStep = field.note(SingleStep).value
         return by_value(widget, field)
 
     return make
 
 
 def _options(widget, field):
-    """Makes connectors of combo boxes to enumerations, shown by their `label()`, and to choices of texts."""
+    """Makes connectors of combo boxes to enumerations, shown by their `label()`, and to choices."""
     choice = field.note(Choice)
     options = list(choice.choices) if choice else list(field.kind)
     widget.clear()
     for option in options:
         label = getattr(option, "label", None)
-        widget.addItem(label() if callable(label) else getattr(option, "name", option))
-    return _Connector(
-        widget,
-        "currentIndexChanged(int)",
-        lambda: options[widget.currentIndex] if widget.currentIndex >= 0 else None,
-        lambda value: setattr(widget, "currentIndex", options.index(value)),
-    )
+        widget.addItem(str(option) if choice else label() if label else option.name)
+
+    def write(value):
+        widget.currentIndex = options.index(value)
+
+    return _Connector(widget, "currentIndexChanged(int)", lambda: options[widget.currentIndex], write)
 
 
 def _node(widget, field):
+    widget.nodeTypes = [kind.__name__ for kind in field.storage.kinds]
     return _Connector(widget, "currentNodeChanged(vtkMRMLNode*)", widget.currentNode, widget.setCurrentNode)
 
 
@@ -112,11 +116,11 @@ def _is_node(field) -> bool:
 
 
 _CONNECTORS = (
-    (_is_choice, QtWidgets.QComboBox, _options),
-    (_is_node, slicer_widgets.qMRMLNodeComboBox, _node),
-    (_is(bool), QtWidgets.QAbstractButton, _property("toggled(bool)", "checked")),
-    (_is(int), (QtWidgets.QSpinBox, QtWidgets.QAbstractSlider), _number("valueChanged(int)")),
-    (_is(float, int), (QtWidgets.QDoubleSpinBox, ctk_widgets.ctkSliderWidget), _number("valueChanged(double)")),
-    (_is(str), QtWidgets.QLineEdit, _property("textChanged(QString)", "text")),
-    (_is(str, Path), ctk_widgets.ctkPathLineEdit, _property("currentPathChanged(QString)", "currentPath", str)),
+    (_is_choice, {QtWidgets.QComboBox}, _options),
+    (_is_node, {qMRMLNodeComboBox}, _node),
+    (_is(bool), {QtWidgets.QCheckBox, QtWidgets.QPushButton}, _property("toggled(bool)", "checked")),
+    (_is(int), {QtWidgets.QSpinBox, QtWidgets.QSlider}, _number("valueChanged(int)")),
+    (_is(float), {QtWidgets.QDoubleSpinBox, ctkSliderWidget}, _number("valueChanged(double)")),
+    (_is(str), {QtWidgets.QLineEdit}, _property("textChanged(QString)", "text")),
+    (_is(Path), {ctkPathLineEdit}, _property("currentPathChanged(QString)", "currentPath")),
 )

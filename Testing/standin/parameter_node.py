@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import types
 import typing
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,7 @@ class _NodeReference:
         self.kinds = kinds
 
     def is_in(self, node, name: str) -> bool:
-        return node.GetNodeReference(name) is not None
+        return node.HasParameter(name)
 
     def read(self, node, name: str):
         return node.GetNodeReference(name)
@@ -170,6 +171,7 @@ class _NodeReference:
         if value is not None and not isinstance(value, self.kinds):
             allowed = ", ".join(kind.__name__ for kind in self.kinds)
             raise TypeError(f"{name} must be a node of class {allowed}, but got {value!r}")
+        node.SetParameter(name, "")  # so that None can be told from a field never written
         node.SetNodeReferenceID(name, value.GetID() if value is not None else None)
 
 
@@ -299,15 +301,23 @@ class _Wrapper:
         self._guis[tag] = connectors
         for name, connected in connectors.items():
             connected.write(self.getValue(name))
-            connected.on_changed(lambda name=name, connected=connected: self._read_gui(name, connected))
+            connected.on_changed(lambda *, name=name, connected=connected: self._read_gui(name, connected))
         if self._observer is None:
-            self._observer = self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._write_guis())
+            # A strong reference would close a cycle through the node; Python's garbage collection would then take the
+            # function apart while the node still calls it.
+            weak_self = weakref.ref(self)
+            self._observer = self.AddObserver(
+                vtk.vtkCommand.ModifiedEvent, lambda *_: weak_self() and weak_self()._write_guis()
+            )
         return tag
 
     def disconnectGui(self, tag: int) -> None:
         """Undo `connectGui`."""
         for connected in self._guis.pop(tag, {}).values():
             connected.on_changed(None)
+        if not self._guis and self._observer is not None:
+            self.RemoveObserver(self._observer)
+            self._observer = None
 
     def _read_gui(self, name: str, connected) -> None:
         if not self._updating:

@@ -55,6 +55,12 @@ def _assign(instance, name: str, value) -> None:
         )
 
 
+def has_property(cls: type, name: str) -> bool:
+    """Whether a widget class has a Qt property."""
+    # Not from `staticMetaObject`: PySide6 frees that of a Python class while the class lives on.
+    return isinstance(inspect.getattr_static(cls, name, None), (_Property, QtCore.Property))
+
+
 def _is_cpp_class(cls: type) -> bool:
     """Whether the class stands for a C++ class, as opposed to a subclass written in Python by a module."""
     return cls.__module__.startswith("PySide6") or "cpp_signals" in vars(cls)

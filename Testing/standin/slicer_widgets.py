@@ -46,6 +46,13 @@ def _choice(kind, name, default):
     return Property(kind, lambda self: self._choices.get(name, default), assign)
 
 
+def _stop_observing(observed):
+    """Remove observers, a list of (object, tag), and empty the list."""
+    while observed:
+        subject, tag = observed.pop()
+        subject.RemoveObserver(tag)
+
+
 @stand_in_widget
 class qMRMLNodeComboBox(qMRMLWidget):
     """A combo box of the nodes in the scene."""
@@ -70,7 +77,8 @@ class qMRMLNodeComboBox(qMRMLWidget):
         super().__init__(parent)
         self._choices = {}
         self._attributes = []
-        self._observed = []
+        self._observed = observed = []
+        self.connect("destroyed()", lambda: _stop_observing(observed))
         self._node_id = ""
         self._combo_box = QComboBox(self)
         # As in Slicer, a long node name must not widen the panel.
@@ -100,10 +108,9 @@ class qMRMLNodeComboBox(qMRMLWidget):
         self._offer_nodes()
 
     def setMRMLScene(self, scene):
-        for observed, tag in self._observed:
-            observed.RemoveObserver(tag)
+        _stop_observing(self._observed)
         events = ("NodeAddedEvent", "NodeRemovedEvent", "EndCloseEvent", "EndImportEvent", "EndBatchProcessEvent")
-        self._observed = [
+        self._observed += [
             (scene, scene.AddObserver(getattr(scene, event), self._scene_changed)) for event in events if scene
         ]
         super().setMRMLScene(scene)
@@ -204,7 +211,9 @@ class qMRMLTableView(QTableView):
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._scene = self._node = self._tag = None
+        self._scene = self._node = None
+        self._observed = observed = []
+        self.connect("destroyed()", lambda: _stop_observing(observed))
         self.setModel(QStandardItemModel(self))
 
     def mrmlScene(self):
@@ -222,11 +231,13 @@ class qMRMLTableView(QTableView):
 
     def setMRMLTableNode(self, node):
         """Show a table node, or nothing."""
-        if self._node is not None:
-            self._node.RemoveObserver(self._tag)
+        _stop_observing(self._observed)
         self._node = node
         if node is not None:
-            self._tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._fill())
+            self._observed.append((node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._table_changed)))
+        self._fill()
+
+    def _table_changed(self, caller, event):
         self._fill()
 
     def _fill(self):
@@ -239,5 +250,5 @@ class qMRMLTableView(QTableView):
             for cell in cells:
                 cell.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
             model.appendColumn(cells)
-            title = self._node.GetColumnTitle(column) if hasattr(self._node, "GetColumnTitle") else values.GetName()
+            title = self._node.GetColumnTitle(values.GetName())
             model.setHorizontalHeaderItem(column, QStandardItem(title or values.GetName()))

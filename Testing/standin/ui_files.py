@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
+from .qt_attributes import has_property
 from .qt_signals import connect
 
 #: Class name -> stand-in of a widget class of CTK or Slicer.
@@ -65,7 +66,7 @@ def _check_widget(element: ElementTree.Element) -> None:
         raise RuntimeError(f"Widget '{name}' is a {class_name}, which has no stand-in")
     for declared in element.findall("property"):
         is_dynamic = declared.get("stdset") == "0"
-        if not is_dynamic and cls.staticMetaObject.indexOfProperty(declared.get("name")) < 0:
+        if not is_dynamic and not has_property(cls, declared.get("name")):
             raise RuntimeError(f"Widget '{name}': {class_name} has no property '{declared.get('name')}'")
 
 
