@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANCELLED
     except MemoryError as error:
         print(f"There is not enough memory for this scan: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:  # whoever read our output has read enough; Python must not try to write the rest
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (open until the process ends)
         return FAILED
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)

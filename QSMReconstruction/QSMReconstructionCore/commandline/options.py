@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from ..progress import Progress, no_progress
@@ -58,6 +60,30 @@ def progress_as(kind: str) -> Progress:
     if kind == "none":
         return no_progress
     return _Json(sys.stdout) if kind == "json" else _Bar(sys.stderr)
+
+
+@contextlib.contextmanager
+def warnings_as_notes() -> Iterator[list[str]]:
+    """The sentences that methods address to the user by `warnings.warn`; warnings of other kinds are shown as usual."""
+    notes: list[str] = []
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def keep(message: Warning | str, category: type[Warning], *where, **more) -> None:
+            if issubclass(category, UserWarning):
+                notes.append(str(message))
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = keep
+        warnings.simplefilter("always", UserWarning)
+        yield notes
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Tell the user, on standard error, what is to be known about a result."""
+    for note in notes:
+        print(f"Note: {note}", file=sys.stderr)
 
 
 class _Paced:

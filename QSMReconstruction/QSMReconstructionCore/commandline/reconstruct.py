@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..progress import part_of
-from .options import WrongUsage, add_progress_option, add_settings_option, progress_as, settings_from
+from .options import (
+    WrongUsage,
+    add_progress_option,
+    add_settings_option,
+    print_notes,
+    progress_as,
+    settings_from,
+    warnings_as_notes,
+)
 
 if TYPE_CHECKING:
     from ..recipe import Recipe
@@ -62,12 +70,13 @@ def run(chosen: argparse.Namespace) -> None:
         acquisition = read_scan(chosen.phase, chosen.magnitude, **given)
     files += [path for path in (chosen.params, chosen.mask) if path]
     mask = read_mask(chosen.mask, acquisition.grid) if chosen.mask else None
-    result = reconstruct(acquisition, recipe, part_of(progress, 0.03, 0.95), mask=mask)
+    with warnings_as_notes() as notes:
+        result = reconstruct(acquisition, recipe, part_of(progress, 0.03, 0.95), mask=mask)
+    result = replace(result, notes=(*result.notes, *notes))
     progress(0.95, "Writing")
     write_reconstruction(chosen.out, result, acquisition, files=files, bids=bids)
     progress(1.0, "Done")
-    for note in result.notes:
-        print(f"Note: {note}", file=sys.stderr)
+    print_notes(result.notes)
 
 
 def _check_usage(chosen: argparse.Namespace) -> None:

@@ -7,12 +7,20 @@ and susceptibility are in ppm.
 from __future__ import annotations
 
 import argparse
-import sys
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..progress import Progress, part_of
-from .options import WrongUsage, add_progress_option, add_settings_option, progress_as, settings_from
+from .options import (
+    WrongUsage,
+    add_progress_option,
+    add_settings_option,
+    print_notes,
+    progress_as,
+    settings_from,
+    warnings_as_notes,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +38,8 @@ SPANS = {
     "bfr+dipole": ("background", "inversion", "reference"),
     "end-to-end": ("field_map", "background", "inversion", "reference"),
 }
+#: Noise of a field that comes without, in ppm: that of a good scan at 3 T.
+_ASSUMED_NOISE = 0.001
 _READS = {"field_map": "phase", "background": "totalfield", "inversion": "localfield"}
 _WRITES = {"field_map": "totalfield", "background": "localfield", "reference": "chimap"}
 
@@ -69,13 +79,15 @@ def run(chosen: argparse.Namespace) -> None:
         _, grid = read_nifti(source)
         data = read_volume(source, grid, _READS[stages[0]])
         grid = params.oriented(grid, source.name)
-        print("Note: the noise of the field is not known, so all voxels are weighted alike.", file=sys.stderr)
+        print_notes([f"The noise of the field is not known: {1000 * _ASSUMED_NOISE:g} ppb is assumed everywhere."])
     mask = read_mask(chosen.input / "mask.nii.gz", grid)
-    result = run_stages(stages, recipe, data, mask, grid, part_of(progress, 0.05, 0.95))
+    with warnings_as_notes() as notes:
+        result = run_stages(stages, recipe, data, mask, grid, part_of(progress, 0.05, 0.95))
     progress(0.95, "Writing")
     with staged_folder(chosen.output) as stage:
         write_nifti(stage / f"{_WRITES[stages[-1]]}.nii.gz", result, grid)
     progress(1.0, "Done")
+    print_notes(notes)
 
 
 def run_stages(
@@ -100,6 +112,8 @@ def run_stages(
     ndarray, float32, shape (k, j, i)
         In ppm, 0 outside the mask.
     """
+    import numpy as np
+
     from ..acquisition import checked_volume
     from ..methods import method
     from ..pipeline import STAGES_IN_WORDS, weights_of
@@ -109,24 +123,24 @@ def run_stages(
         found = method(stage, values.pop("method"))
         start = stages.index(stage) / len(stages)
         report = part_of(progress, start, start + 1 / len(stages), STAGES_IN_WORDS[stage])
-        return found.function(*arguments, **more, **values, progress=report)
+        accepted = inspect.signature(found.function).parameters
+        more = {name: value for name, value in {**more, "progress": report}.items() if name in accepted}
+        return found.function(*arguments, **more, **values)
 
-    field, weights = data, None
     if "field_map" in stages:
         field_map = call("field_map", data, mask)
-        field, weights = field_map.field, weights_of(field_map.noise, mask)
+        field, noise = field_map.field, field_map.noise
     else:
-        # Where the field is exactly 0 an earlier stage has cut the mask.
-        field = checked_volume(_READS[stages[0]], field, grid.shape)
-        mask = mask & (field != 0)
+        field = checked_volume(_READS[stages[0]], data, grid.shape)
+        # Where the field is exactly 0 an earlier stage did not find it.
+        noise = np.where(field != 0, np.float32(_ASSUMED_NOISE), np.float32(0))
+    lost = None
     if "background" in stages:
-        local = call("background", field, mask, grid, weights=weights)
-        field, mask = local.field, local.mask
-        weights = None if weights is None else weights_of(local.noise, mask)
+        local = call("background", field, mask, grid, weights=weights_of(noise, mask))
+        field, noise, lost = local.field, local.noise, local.lost
     if "inversion" in stages:
-        susceptibility = call("inversion", field, mask, grid, weights=weights)
-        reference = method("reference", recipe.stages["reference"]["method"])
-        field, _ = reference.function(susceptibility, mask)
+        susceptibility = call("inversion", field, mask, grid, weights=weights_of(noise, mask), lost=lost)
+        field, _ = call("reference", susceptibility, mask)
     return field
 
 

@@ -37,7 +37,7 @@ class Output:
 
 OUTPUTS = (
     Output("chimap", "Chimap", "ppm", "Magnetic susceptibility"),
-    Output("mask", "desc-brain_mask", "", "Where the susceptibility is defined"),
+    Output("mask", "desc-brain_mask", "", "Brain, found by the recipe or given"),
     Output("totalfield", "desc-total_fieldmap", "ppm", "Total field relative to B0"),
     Output("localfield", "desc-local_fieldmap", "ppm", "Field of the sources inside the mask, relative to B0"),
     Output("fieldnoise", "desc-noise_fieldmap", "ppm", "Standard deviation of the total field"),
@@ -81,7 +81,7 @@ def write_reconstruction(
     out = Path(out)
     maps = {
         "chimap": reconstruction.susceptibility,
-        "mask": reconstruction.mask,
+        "mask": reconstruction.brain_mask,
         "totalfield": reconstruction.field_map.field,
         "localfield": reconstruction.local_field.field,
         "fieldnoise": reconstruction.field_map.noise,
