@@ -10,20 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import binary_erosion
-from scipy.special import chdtri, gammaincinv
+from scipy.special import chdtri
 
 from ..numerics.romeo_weights import wrapped
 from ..progress import Progress, no_progress
+from .phase_noise import noise_floor_factor
 
 #: Voxels fitted at once.
 _BATCH = 1 << 16
 
 #: Squared magnitude, relative to the mean, that voxels without signal are given: they come out as pure noise.
 _NO_SIGNAL = np.float32(1e-10)
-
-#: No phase is trusted beyond this, in rad, however little the echoes disagree: a tenth of a 12-bit phase step.
-_FINEST_PHASE = 1.5e-4
 
 #: A misfit with a smaller chance than this under pure noise says that the phase is not a straight line.
 _SIGNIFICANCE = 1e-3
@@ -170,70 +167,6 @@ def _line(weight, phase, times, omega):
     return omega, wrapped(intercept), total, mean_time, spread, (weight * left**2).sum(axis=0)
 
 
-def noise_variance(misfit: np.ndarray, freedom: int, weight: np.ndarray) -> float:
-    """sigma^2 from the misfits of many voxels, most of which obey the model.
-
-    Parameters
-    ----------
-    misfit : ndarray, shape (n,)
-        Weighted sums of squared residuals, sigma^2 times a chi-square variable.
-    freedom : int
-        Its degrees of freedom: data less fitted parameters.
-    weight : ndarray, shape (n,)
-        Sum of the squared magnitudes, for the least variance that is believed.
-
-    Returns
-    -------
-    float
-        From the median, which broken voxels do not move.
-    """
-    middle = 2 * gammaincinv(freedom / 2, 0.5)
-    return max(float(np.median(misfit)) / middle, float(np.median(weight)) * _FINEST_PHASE**2)
-
-
-def ripple_variance(unwrapped: np.ndarray, weight: np.ndarray, mask: np.ndarray) -> float:
-    """sigma^2 from the finest ripples of a single unwrapped phase.
-
-    Parameters
-    ----------
-    unwrapped : ndarray, shape (k, j, i)
-        Unwrapped phase in rad.
-    weight : ndarray, shape (n,)
-        Squared magnitude of the voxels of the mask.
-    mask : ndarray, bool, shape (k, j, i)
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If no voxel has all its neighbours inside the mask.
-
-    Notes
-    -----
-    Second differences along all axes at once vanish on any sum of functions of two coordinates, so little of the field
-    is left in them (and much less than of the anatomy in the magnitude); the median ignores most of that.
-    """
-    ripples = unwrapped
-    gain = 1.0
-    reach = [min(voxels, 3) if voxels > 2 else 1 for voxels in unwrapped.shape]
-    for axis in range(3):
-        if reach[axis] == 3:
-            ripples = np.diff(ripples, 2, axis=axis)
-            gain *= 6.0
-    interior = binary_erosion(mask, np.ones(reach, bool))
-    if not interior.any():
-        raise ValueError(
-            f"mask must hold a voxel with all its neighbours to estimate the noise of a single echo, but its "
-            f"{np.count_nonzero(mask)} voxel(s) are too scattered. Enlarge the mask."
-        )
-    centre = tuple(slice(1, -1) if r == 3 else slice(None) for r in reach)
-    squares = ripples[interior[centre]] ** 2 * weight[interior[mask]]
-    return noise_variance(squares / np.float32(gain), 1, weight)
-
-
 @dataclass(frozen=True, eq=False)
 class SlopeEstimate:
     """Slopes with their standard deviations, both in rad/s, and root mean square residuals in rad; shape (n,)."""
@@ -296,6 +229,7 @@ def refine_slopes(
         known = np.float32(trust) * variance
         deviation = np.sqrt(variance / (fit.spread + weight * fit.mean_time**2 * (known / (weight + known))))
         misfit += distance**2 / (1 / own + 1 / trust)
+    deviation *= noise_floor_factor(weight / variance, len(echoes.times))
     if freedom < 1:
         return SlopeEstimate(slope, deviation, residual)
 

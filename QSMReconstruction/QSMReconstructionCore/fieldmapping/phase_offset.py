@@ -16,7 +16,9 @@ _BLOCK = 5.0
 #: data within 0.1 %, yet wrongly unwrapped or broken voxels lose theirs.
 _DOUBT = 3.0
 
-_REFINEMENTS = 2
+#: No intercept is doubted for being off by less than this, in rad, in one refinement after the other. The first one
+#: has to make up for the blocks, which are off at the border of the mask.
+_UNDOUBTED = (0.3, 0.03, 0.03)
 
 #: Median of a chi-square variable with one degree of freedom.
 _MEDIAN_SQUARE = 0.45494
@@ -62,24 +64,22 @@ def smooth_offset(
     progress(0.0, "phase offset")
     bases = spline_bases(mask.shape, spacing, knot_distance)
     spline = _fit_blocks(intercept, information, mask, spacing, bases)
-    information = information / information.max()
+    information = information / np.median(information)
     values, weights = (np.zeros(mask.shape, np.float32) for _ in range(2))
-    for step in range(_REFINEMENTS):
-        progress((step + 1) / (_REFINEMENTS + 1), "phase offset")
-        distance = wrapped(intercept - spline.values()[mask])
+    for step, undoubted in enumerate(_UNDOUBTED, 1):
+        progress(step / (len(_UNDOUBTED) + 1), "phase offset")
+        expected = spline.values()[mask]
+        distance = wrapped(intercept - expected)
         deviation = np.abs(distance) * np.sqrt(information)
-        scale = max(np.sqrt(float(np.median(deviation**2)) / _MEDIAN_SQUARE), 1e-6)
-        values[mask] = distance
+        scale = max(np.sqrt(float(np.median(deviation**2)) / _MEDIAN_SQUARE), undoubted)
+        values[mask] = expected + distance
         weights[mask] = information / (1 + (deviation / np.float32(_DOUBT * scale)) ** 2)
-        change = fit_tensor_spline(values, weights, bases)
-        spline = TensorSpline(spline.coefficients + change.coefficients, bases)
+        spline = fit_tensor_spline(values, weights, bases)
     progress(1.0, "phase offset")
     return spline.values()[mask]
 
 
-def offset_variance(
-    intercept: np.ndarray, offset: np.ndarray, intercept_variance: np.ndarray
-) -> float:
+def offset_variance(intercept: np.ndarray, offset: np.ndarray, intercept_variance: np.ndarray) -> float:
     """Variance of the true intercepts about the smooth offset: how far tissue departs from the model of the coils.
 
     Parameters
@@ -101,17 +101,19 @@ def offset_variance(
 def _fit_blocks(intercept, information, mask, spacing, bases) -> TensorSpline:
     factors = [max(1, round(_BLOCK / step)) for step in spacing]
     parts = []
-    for part in (np.cos(intercept), np.sin(intercept)):
+    for part in (information * np.cos(intercept), information * np.sin(intercept), np.float32(1)):
         volume = np.zeros(mask.shape, np.float32)
-        volume[mask] = part * information
+        volume[mask] = part
         for axis, factor in enumerate(factors):
             volume = np.add.reduceat(volume, np.arange(0, volume.shape[axis], factor), axis=axis)
         parts.append(volume)
-    magnitude = np.hypot(*parts)
+    magnitude = np.hypot(*parts[:2])
     phase = np.arctan2(parts[1], parts[0])
     unwrapped = unwrap_spatially(phase, magnitude > 0, magnitude=magnitude)
+    # The mean over a block that the mask fills in part is not the phase at its centre: full blocks have the say.
+    weights = magnitude / magnitude.max() * (parts[2] / np.prod(factors)) ** 4
     means = [_block_means(basis, factor) for basis, factor in zip(bases, factors)]
-    return TensorSpline(fit_tensor_spline(unwrapped, magnitude / magnitude.max(), means).coefficients, bases)
+    return TensorSpline(fit_tensor_spline(unwrapped, weights, means).coefficients, bases)
 
 
 def _block_means(basis: np.ndarray, factor: int) -> np.ndarray:

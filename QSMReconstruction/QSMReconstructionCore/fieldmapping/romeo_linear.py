@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
+from scipy.special import erfc
 
 from ..acquisition import Acquisition, checked_mask
 from ..numerics.romeo_weights import edge_weights, mean_of_incident, wrapped
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import FieldMap
-from .echo_fit import Echoes, SlopeEstimate, fit_lines, noise_variance, refine_slopes, ripple_variance
+from .echo_fit import Echoes, SlopeEstimate, fit_lines, refine_slopes
+from .phase_noise import noise_floor_factor, noise_variance, ripple_variance
 from .phase_offset import offset_variance, smooth_offset
 from .unwrapping import bounding_box, unwrap_spatially
 
@@ -102,9 +104,10 @@ def romeo_linear(
         found = _line(echoes, slope, inside, spacing, smooth, offset_scale, part_of(progress, 0.5, 0.9))
 
     progress(0.9, "noise map")
-    noise = found.deviation
-    torn = _torn(found.slope, inside, interval)
-    noise[torn] = np.hypot(noise[torn], np.float32(2 * np.pi / interval))
+    # A turn is lost where noise exceeds half of it, or where the voxel has come off its neighbours.
+    lost = erfc(np.float32(np.pi / np.sqrt(2)) / (found.deviation * np.float32(interval)))
+    lost[_torn(found.slope, inside, interval)] = 1
+    noise = np.hypot(found.deviation, np.float32(2 * np.pi / interval) * np.sqrt(lost))
     per_ppm = np.float32(acquisition.radians_per_ppm_second)
     volumes = (_volume(values, mask) for values in (found.slope / per_ppm, noise / per_ppm, quality, found.residual))
     field_map = FieldMap(*volumes)
@@ -137,7 +140,8 @@ def _line(echoes, slope, inside, spacing, smooth: bool, offset_scale: float, pro
 def _single_echo(unwrapped: np.ndarray, echoes: Echoes, inside: np.ndarray) -> SlopeEstimate:
     """The phase over the echo time, with the phase offset left in it."""
     weight = echoes.at(slice(None))[0][0]
-    deviation = np.sqrt(np.float32(ripple_variance(unwrapped, weight, inside)) / weight)
+    variance = np.float32(ripple_variance(unwrapped, weight, inside))
+    deviation = np.sqrt(variance / weight) * noise_floor_factor(weight / variance, 1)
     time = echoes.times[0]
     return SlopeEstimate(unwrapped[inside] / time, deviation / time, np.zeros_like(deviation))
 

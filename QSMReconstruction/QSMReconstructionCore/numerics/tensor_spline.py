@@ -16,6 +16,9 @@ from scipy.linalg import cho_factor, cho_solve
 #: coefficient. It only decides coefficients that hardly any data touch; polynomials of second degree do not feel it.
 _PENALTY = 1e-6
 
+#: Planes that are brought to double precision at once.
+_PLANES = 32
+
 #: Most knot intervals along an axis: bounds the dense normal matrix.
 _MOST_INTERVALS = 12
 
@@ -95,7 +98,7 @@ def fit_tensor_spline(values: np.ndarray, weights: np.ndarray, bases: tuple[np.n
     Notes
     -----
     Normal equations without the design matrix: the sums over voxels factor into one contraction per axis (generalized
-    linear array model). A float32 product is only used for the first of them, over one row of voxels.
+    linear array model).
 
     References
     ----------
@@ -121,9 +124,11 @@ def fit_tensor_spline(values: np.ndarray, weights: np.ndarray, bases: tuple[np.n
 def _contracted(volume: np.ndarray, matrices) -> np.ndarray:
     """Sum of the volume over all voxels times one column of each axis' matrix, for all columns; float64."""
     along_k, along_j, along_i = matrices
-    partial = volume @ along_i.astype(np.float32)
-    partial = np.matmul(along_j.T, partial.astype(np.float64))
-    return np.tensordot(along_k, partial, (0, 0))
+    parts = [
+        np.matmul(along_j.T, np.tensordot(volume[start : start + _PLANES].astype(np.float64), along_i, (2, 0)))
+        for start in range(0, len(volume), _PLANES)
+    ]
+    return np.tensordot(along_k, np.concatenate(parts), (0, 0))
 
 
 def _roughness(sizes: list[int]) -> np.ndarray:
