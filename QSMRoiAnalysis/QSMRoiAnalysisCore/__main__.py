@@ -1,6 +1,7 @@
 """The command line of the regional analysis.
 
-Exit status: 0 done, 1 the data cannot be processed (one sentence on standard error), 2 wrong usage, 130 interrupted.
+Exit status: 0 done, 1 the data cannot be processed (one sentence on standard error), 2 wrong usage, 130 cancelled
+by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.command(options)
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+        print("Cancelled; nothing was written.", file=sys.stderr)
         return 130
     except OSError as error:
         print(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.", file=sys.stderr)
+        return 1
+    except MemoryError as error:
+        print(f"There is not enough memory for these files: {error}", file=sys.stderr)
         return 1
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -85,11 +89,11 @@ def _measure(options: argparse.Namespace) -> None:
 
     reference = f"relative to {rows[0].reference}" if rows[0].reference else "reference unknown"
     print(f"Measured {len(rows)} regions of {susceptibility.name} in {options.unit}, {reference}: {options.out}")
-    for remark in remarks(susceptibility, regions, rows):
-        print(f"Note: {remark}")
-    missing = absent(lookup or {}, regions)
-    if missing:
-        print(f"Note: {len(missing)} name(s) of the lookup have no voxel, {missing[0]} for instance.")
+    notes = list(remarks(susceptibility, regions, rows))
+    if missing := absent(lookup or {}, regions):
+        notes.append(f"{len(missing)} name(s) of the lookup have no voxel, {missing[0]} for instance.")
+    for note in notes:
+        print(f"Note: {note}", file=sys.stderr)
 
 
 def _lookup(options: argparse.Namespace) -> dict[int, str] | None:

@@ -16,10 +16,6 @@ from QSMReconstructionCore.io.nifti import read_nifti
 #: What to multiply ppm with to get the unit.
 UNITS: dict[str, float] = {"ppm": 1.0, "ppb": 1000.0}
 
-#: Median magnitude, in ppm, beyond which a map cannot be tissue: iron-rich nuclei reach 0.2 ppm, calcifications -1 ppm
-#: in a few voxels.
-LARGEST_TYPICAL_VALUE = 0.5
-
 
 @dataclass(frozen=True)
 class MapReference:
@@ -119,13 +115,6 @@ def read_map(path: str | Path, unit: str | None = None) -> SusceptibilityMap:
     reference = _reference(facts.get("Reference"), sidecar.name)
     mask = values != 0 if "Recipe" in facts else None
     return SusceptibilityMap(values, grid, unit or facts.get("Units") or "ppm", reference, stem, mask)
-
-
-def looks_like_ppb(susceptibility: SusceptibilityMap) -> bool:
-    """Whether a map said to be in ppm has values that only ppb explain."""
-    values = np.abs(susceptibility.values[susceptibility.values != 0])
-    values = values[np.isfinite(values)]
-    return susceptibility.unit == "ppm" and values.size > 0 and float(np.median(values)) > LARGEST_TYPICAL_VALUE
 
 
 def _read_json(path: Path) -> Mapping:

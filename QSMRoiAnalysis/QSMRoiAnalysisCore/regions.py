@@ -59,10 +59,12 @@ class Region:
     @classmethod
     def from_mask(cls, name: str, label: int, mask: np.ndarray, in_field: float = 1.0) -> Region:
         """The region of the voxels that a bool array of the map's shape marks; it may mark none."""
-        box = (ndimage.find_objects(np.asarray(mask, dtype=bool).view(np.uint8)) or [None])[0]
-        if box is None:
-            return cls(name, label, (slice(0, 0),) * 3, np.zeros((0, 0, 0), bool), in_field)
-        return cls(name, label, box, mask[box].astype(bool), in_field)
+        inside, box = np.asarray(mask, dtype=bool), []
+        for axis in range(3):  # each axis looks at what the one before left over
+            marked = np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))
+            box.append(slice(int(marked[0]), int(marked[-1]) + 1) if marked.size else slice(0, 0))
+            inside = inside[(slice(None),) * axis + (box[axis],)]
+        return cls(name, label, tuple(box), inside.copy(), in_field)
 
     @property
     def voxels(self) -> int:

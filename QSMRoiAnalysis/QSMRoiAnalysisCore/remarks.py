@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from .maps import SusceptibilityMap, looks_like_ppb
+from .maps import UNITS, SusceptibilityMap
 from .measures import Measurement
 from .regions import Region, overlaps
 
@@ -15,6 +15,9 @@ LOW_COVERAGE = 0.95
 
 #: Regions of fewer voxels are named: an outline that is off by one voxel then changes most of their values.
 FEW_VOXELS = 30
+
+#: Regions of tissue have typical values between these, in ppm: iron-rich nuclei reach 0.2, and not all are near zero.
+TYPICAL_VALUES = (5e-4, 0.5)
 
 #: Part of exact zeros beyond which a region measured without a mask is taken to reach outside the brain.
 MANY_ZEROS = 0.05
@@ -40,9 +43,10 @@ def remarks(
         One sentence for each kind of remark that applies; none for a table without reservations.
     """
     found = []
-    if looks_like_ppb(susceptibility):
+    unit = _likely_unit(susceptibility, rows)
+    if unit != susceptibility.unit:
         found.append(
-            f"The values of {susceptibility.name} are far too large for ppm and look like ppb: "
+            f"The values of {susceptibility.name} do not look like {susceptibility.unit} but like {unit}: "
             "state the unit of the map and measure again."
         )
     pairs = list(zip(regions, rows))
@@ -74,6 +78,16 @@ def absent(lookup: Mapping[int, str], regions: Sequence[Region]) -> tuple[str, .
     """Names of a lookup that have no voxel in the label image."""
     present: Collection[int] = {region.label for region in regions}
     return tuple(name for value, name in lookup.items() if value not in present)
+
+
+def _likely_unit(susceptibility: SusceptibilityMap, rows: Sequence[Measurement]) -> str:
+    """The unit of the map that gives its regions the values of tissue; its own where both or none do."""
+    medians = np.array([abs(row.median) / UNITS[row.unit] for row in rows if row.voxels])
+    if susceptibility.unit == "ppm" and medians.size and np.median(medians) > TYPICAL_VALUES[1]:
+        return "ppb"
+    if susceptibility.unit == "ppb" and medians.size and medians.max() < TYPICAL_VALUES[0]:
+        return "ppm"
+    return susceptibility.unit
 
 
 def _zeros(susceptibility: SusceptibilityMap, region: Region) -> float:

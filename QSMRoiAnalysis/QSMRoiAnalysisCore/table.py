@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from QSMReconstructionCore.io.staging import staged_file
+
 from .measures import Measurement
 
 #: What the table says where there is no value, as in BIDS.
@@ -46,14 +48,11 @@ def write_table(path: str | os.PathLike, rows: Sequence[Measurement]) -> None:
     lines = ["\t".join(columns)]
     lines += ["\t".join(_cell(getattr(row, column)) for column in columns) for row in rows]
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-        partial.replace(path)
-    except OSError as error:
+        with staged_file(path) as file:
+            file.write(("\n".join(lines) + "\n").encode())
+    except OSError as error:  # which names the temporary file
         raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_table(path: str | os.PathLike) -> tuple[Measurement, ...]:

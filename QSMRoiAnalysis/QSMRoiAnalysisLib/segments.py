@@ -76,16 +76,18 @@ def _region(segmentation, segment_id: str, number: int, volume) -> Region:
 
 def _fraction_in_field(segmentation, segment_id: str, volume) -> float:
     """Fraction of the voxels of a segment, in its own geometry, whose centers lie within the voxels of a volume."""
-    image = slicer.vtkOrientedImageData()
-    if not segmentation.GetBinaryLabelmapRepresentation(segment_id, image) or not image.GetPointData().GetScalars():
-        return 1.0  # an empty segment: nothing of it lies outside
+    image = segmentation.GetBinaryLabelmapInternalRepresentation(segment_id)  # shared with segments it does not overlap
+    if image.IsEmpty():
+        return 1.0  # nothing of an empty segment lies outside
     to_index = _segment_to_volume_index(segmentation, image, volume)
-    limits = np.array(slicer.util.arrayFromVolume(volume).shape[2::-1])
+    limits = np.array(slicer.util.arrayFromVolume(volume).shape[::-1])
     corners = np.stack(np.meshgrid(*np.reshape(image.GetExtent(), (3, 2)), indexing="ij"), axis=-1).reshape(-1, 3)
     if _inside(corners, to_index, limits).all():
         return 1.0
     low, shape = image.GetExtent()[::2], image.GetDimensions()[::-1]
-    marked = np.argwhere(vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape) > 0)[:, ::-1] + low
+    labels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape)
+    label = segmentation.GetSegmentation().GetSegment(segment_id).GetLabelValue()
+    marked = np.argwhere(labels == label)[:, ::-1] + low
     return float(_inside(marked, to_index, limits).mean()) if marked.size else 1.0
 
 

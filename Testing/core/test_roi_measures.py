@@ -218,8 +218,8 @@ def test_a_damaged_file_beside_the_map_is_refused(tmp_path, text, message):
         read_map(tmp_path / "chimap.nii")
 
 
-def remarks_on(values, regions, mask=None):
-    susceptibility = SusceptibilityMap(values, GRID, mask=mask)
+def remarks_on(values, regions, mask=None, unit="ppm"):
+    susceptibility = SusceptibilityMap(values, GRID, unit, mask=mask)
     return " ".join(remarks(susceptibility, regions, measure(susceptibility, regions)))
 
 
@@ -239,8 +239,19 @@ def test_remarks_name_what_limits_a_measurement():
     assert "Regions share voxels: SN left and STN left (12 voxels)" in said
     empty = Region.from_mask("RN left", 9, np.zeros(GRID.shape, bool))
     assert "No voxel to measure in RN left" in remarks_on(values, (*regions, empty))
-    assert "look like ppb" in remarks_on(values * 1000, regions)
-    assert "look like ppb" not in remarks_on(values, regions)
     values[0] = 0
     assert "exactly 0, as outside a brain mask: SN left" in remarks_on(values, regions)
     assert "exactly 0" not in remarks_on(values, regions, values != 0)
+
+
+def test_a_mix_up_of_ppm_and_ppb_is_noticed_in_both_directions():
+    values, regions = two_regions()
+    assert "do not look like ppm but like ppb" in remarks_on(values * 1000, regions)
+    assert "do not look like ppb but like ppm" in remarks_on(values, regions, unit="ppb")
+    assert "look like" not in remarks_on(values * 1000, regions, unit="ppb")
+
+
+def test_air_around_the_regions_is_not_taken_for_another_unit():
+    values, regions = two_regions()
+    values[2:] = 9.4
+    assert "look like" not in remarks_on(values, regions[:1])
