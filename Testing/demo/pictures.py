@@ -20,8 +20,8 @@ _SIZE = (480, 480)
 _STEP_SIZE = (300, 300)
 #: Gray window of the susceptibility map in ppm: deep gray nuclei bright, but not saturated.
 _WINDOW = (-0.1, 0.2)
-#: Slices go through this region, because most nuclei are then seen.
-_CENTRAL_REGION = "Globus pallidus right"
+#: Slices go through the middle of these regions, so that most nuclei are seen.
+_CENTRAL_REGIONS = ("Caudate nucleus right", "Globus pallidus right", "Putamen right", "Thalamus right")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _slices(session: Session, nodes, position) -> list[np.ndarray]:
     for view, (orientation, letter, axis) in zip(views, _SLICES.values()):
         picture = view.picture()
         view.close()
-        canvas.write_text(picture, f"{orientation}  {letter} {position[axis]:.0f} mm", (10, 8))
+        canvas.write_text(picture, f"{orientation}  {letter} {round(position[axis])} mm", (10, 8))
         if not opengl.available():
             canvas.write_text(picture, f"black {_WINDOW[0]:g} to white {_WINDOW[1]:g} ppm", (10, _SIZE[1] - 30))
         pictures.append(picture)
@@ -105,7 +105,7 @@ def _regions_in_space(session: Session, nodes, regions) -> np.ndarray:
     view.node.SetBoxVisible(False)
     view.node.SetAxisLabelsVisible(False)
     view.node.SetOrientationMarkerType(view.node.OrientationMarkerTypeAxes)
-    view.look_from((0.6, 1.0, 0.35), zoom=1.25)
+    view.look_from((0.6, 1.0, 0.35), zoom=1.15)
     picture = view.picture()
     view.close()
     canvas.write_text(picture, "Regions in the brain mask, from the front right", (10, 8))
@@ -162,12 +162,10 @@ def _unit_code(volume) -> str | None:
 
 
 def _central_point(nodes, regions) -> np.ndarray:
-    """Where the slices go through, in RAS mm: the central region if there is one, else the middle of the mask."""
-    segments = regions.GetSegmentation()
-    segment_id = segments.GetSegmentIdBySegmentName(_CENTRAL_REGION)
-    if segment_id:
-        return np.array(regions.GetSegmentCenterRAS(segment_id))
-    return _brain_box(nodes.reconstruction)[0]
+    """Where the slices go through, in RAS mm: amid the central regions if there are any, else amid the mask."""
+    segment_ids = map(regions.GetSegmentation().GetSegmentIdBySegmentName, _CENTRAL_REGIONS)
+    centers = [regions.GetSegmentCenterRAS(segment_id) for segment_id in segment_ids if segment_id]
+    return np.mean(centers, axis=0) if centers else _brain_box(nodes.reconstruction)[0]
 
 
 def _brain_box(reconstruction) -> tuple[np.ndarray, float]:

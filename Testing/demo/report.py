@@ -204,4 +204,6 @@ def _image(png: bytes, description: str, style: str = "") -> str:
 
 
 def _number(value: float, decimals: int) -> str:
-    return "" if isinstance(value, float) and math.isnan(value) else f"{value:.{decimals}f}"
+    if isinstance(value, float) and math.isnan(value):
+        return ""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # adding 0.0 turns -0.0 into 0.0

@@ -54,7 +54,7 @@ def add_regions(labels: np.ndarray, names: Mapping[int, str], volume):
         scene.RemoveNode(node)
     segments = segmentation.GetSegmentation()
     display = segmentation.GetDisplayNode()
-    display.SetOpacity2DFill(0.25)
+    display.SetOpacity2DFill(0.1)
     for segment_id in segments.GetSegmentIDs():
         display.SetSegmentVisibility(segment_id, segments.GetSegment(segment_id).GetName() not in TISSUES)
     if segments.GetNumberOfSegments() != len(present):

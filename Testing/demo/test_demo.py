@@ -2,14 +2,15 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import slicer
-from headless import opengl
 
 from demo import __main__ as command
 from demo import scans
+from headless import opengl
 from QSMReconstructionCore import metrics
 from QSMReconstructionCore.io.nifti import read_nifti, write_nifti
 from QSMReconstructionCore.phantom import LABELS, head_phantom
@@ -53,6 +54,12 @@ def facts_of(phantom):
 
 def test_every_result_is_there(simulated):
     assert {path.name for path in simulated.iterdir()} >= RESULTS
+
+
+def test_the_readme_lists_every_result():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`([\w.]+)`", readme.partition("| file |")[2].partition("\n\n")[0]))
+    assert {name.removesuffix(".nii.gz") for name in RESULTS} <= listed
 
 
 def test_maps_have_the_geometry_of_the_scan(simulated, phantom):
@@ -103,7 +110,8 @@ def test_the_report_needs_no_other_file_and_tells_all_results(simulated):
     assert all(source.startswith("data:image/png;base64,") for source in re.findall(r'src="([^"]{30})', text))
     assert not re.search(r"<(script|link)\b", text)
     assert all(link.startswith("https://doi.org/") for link in re.findall(r"href='([^']*)'", text))
-    for expected in ("Putamen", "in ppm, relative to whole brain", "Correlation", "romeo_linear", "10.1002/", "SHA-256"):
+    told = ("Putamen", "in ppm, relative to whole brain", "Correlation", "romeo_linear", "10.1002/", "SHA-256")
+    for expected in told:
         assert expected in text
 
 
