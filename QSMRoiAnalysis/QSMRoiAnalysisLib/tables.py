@@ -19,10 +19,10 @@ _COLUMN_CLASSES = {str: vtk.vtkStringArray, int: vtk.vtkIntArray, float: vtk.vtk
 def add_table(rows: Sequence[Measurement], remarks: Sequence[str], volume, segmentation, table=None):
     """Show measurements as a table of the scene, beside the map that was measured.
 
-    The attributes of the table node are a file format: `QSM.Table` ("regions"), `QSM.Map` and `QSM.Segmentation`
-    (names), `QSM.Unit`, `QSM.Reference`, `QSM.Remarks` (sentences), `QSM.Version` (of this software), and
-    `QSM.Recipe` and `QSM.InputIdentity` of the map, so that a table that is saved alone can still be traced. The node
-    references `QSM.MapNode` and `QSM.SegmentationNode` lead to the nodes.
+    The attributes of the table node are a file format: `QSM.Table` ("regions"), `QSM.MapName`, `QSM.SegmentationName`,
+    `QSM.Unit`, `QSM.Reference`, `QSM.Remarks` (sentences), `QSM.Version` (of this software), and `QSM.Recipe` and
+    `QSM.InputIdentity` of the map, so that a table that is saved alone can still be traced. The node references
+    `QSM.MapNode` and `QSM.SegmentationNode` lead to the nodes.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ def _set_provenance(table, row: Measurement, remarks: Sequence[str], volume, seg
     table.SetNodeReferenceID("QSM.SegmentationNode", segmentation.GetID())
     attributes = {
         "QSM.Table": "regions",
-        "QSM.Map": volume.GetName(),
-        "QSM.Segmentation": segmentation.GetName(),
+        "QSM.MapName": volume.GetName(),
+        "QSM.SegmentationName": segmentation.GetName(),
         "QSM.Unit": row.unit,
         "QSM.Reference": row.reference,
         "QSM.Remarks": " ".join(remarks),

@@ -290,7 +290,7 @@ def test_the_table_node_says_what_it_was_measured_from(measured):
     volume, segmentation, _, table = measured
     assert table.GetNodeReference("QSM.MapNode") is volume
     assert table.GetNodeReference("QSM.SegmentationNode") is segmentation
-    attributes = ("Table", "Map", "Segmentation", "Unit", "Reference", "Remarks")
+    attributes = ("Table", "MapName", "SegmentationName", "Unit", "Reference", "Remarks")
     assert [table.GetAttribute(f"QSM.{name}") for name in attributes] == [
         "regions", "Susceptibility", "Nuclei", "ppb", "Lateral ventricle", "A remark."
     ]
