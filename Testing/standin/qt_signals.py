@@ -11,25 +11,28 @@ import inspect
 import shiboken6
 from PySide6 import QtCore
 
-#: (address of the sender, signature) -> slots; a connection must outlive the caller's references to the function.
-_connections: dict[tuple[int, str], list[_Slot]] = {}
+#: Address of the sender -> its slots. A reference to the sender itself would keep it from being destroyed.
+_connections: dict[int, list[_Slot]] = {}
 
 
 class _Slot:
     """A Python function connected to a signal."""
 
-    def __init__(self, function, arguments: int):
-        self.function = function
-        self.arguments = min(arguments, _accepted_arguments(function))
-        self.signal = None
+    def __init__(self, function, signature: str, signal):
+        arguments = signature[:-1].partition("(")[2]
+        taken = min(len(arguments.split(",")) if arguments else 0, _accepted_arguments(function))
+        # PySide6 hands all arguments to a plain function that takes any number, but none to a callable object.
+        self.receiver = lambda *given: function(*given[:taken])
+        self.function, self.signature, self.signal = function, signature, signal
+        signal.connect(self.receiver)
 
-    def __call__(self, *arguments):
-        self.function(*arguments[: self.arguments])
+    def disconnect(self) -> None:
+        self.signal.disconnect(self.receiver)
 
 
 def _accepted_arguments(function) -> int:
     """How many arguments PythonQt hands on: all, unless it can read from the code object that there are fewer."""
-    code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None or code.co_flags & inspect.CO_VARARGS:
         return 99
     return code.co_argcount - inspect.ismethod(function)
@@ -47,12 +50,7 @@ def _bound_signal(sender, signature: str):
     if sender.metaObject().indexOfSignal(signature) < 0:
         raise RuntimeError(f"Signal '{signature}' does not exist on {sender.metaObject().className()}")
     name, _, arguments = signature[:-1].partition("(")
-    signal = getattr(sender, name)
-    overloads = [
-        method for method in map(sender.metaObject().method, range(sender.metaObject().methodCount()))
-        if bytes(method.name()).decode() == name and method.parameterCount()
-    ]
-    return signal[arguments] if arguments and len(overloads) > 1 else signal
+    return getattr(sender, name)[arguments] if arguments else getattr(sender, name)
 
 
 def connect(sender, signature: str, *receiver) -> bool:
@@ -68,20 +66,21 @@ def connect(sender, signature: str, *receiver) -> bool:
     else:
         (function,) = receiver
     signature = _normalized(signature)
-    parameters = signature[:-1].partition("(")[2]
-    slot = _Slot(function, len(parameters.split(",")) if parameters else 0)
-    slot.signal = _bound_signal(sender, signature)
-    slot.signal.connect(slot)
-    _connections.setdefault((_address(sender), signature), []).append(slot)
+    address = _address(sender)
+    if address not in _connections:
+        _connections[address] = []
+        sender.destroyed.connect(lambda: _connections.pop(address, None))
+    _connections[address].append(_Slot(function, signature, _bound_signal(sender, signature)))
     return True
 
 
 def disconnect(sender, signature: str, function=None) -> bool:
     """Undo `connect`, for all functions unless one is given; returns whether there was a connection."""
-    slots = _connections.get((_address(sender), _normalized(signature)), [])
-    undone = [slot for slot in slots if function is None or slot.function == function]
+    slots = _connections.get(_address(sender), [])
+    signature = _normalized(signature)
+    undone = [slot for slot in slots if slot.signature == signature and function in (None, slot.function)]
     for slot in undone:
-        slot.signal.disconnect(slot)
+        slot.disconnect()
         slots.remove(slot)
     return bool(undone)
 

@@ -54,7 +54,7 @@ def _stop_observing(observed):
 
 
 @stand_in_widget
-class qMRMLNodeComboBox(qMRMLWidget):
+class qMRMLNodeComboBox(QWidget):
     """A combo box of the nodes in the scene."""
 
     currentNodeChanged = Signal(object)
@@ -64,7 +64,6 @@ class qMRMLNodeComboBox(qMRMLWidget):
     nodeAdded = Signal(object)
     nodeAddedByUser = Signal(object)
     cpp_signals = {
-        **qMRMLWidget.cpp_signals,
         "currentNodeChanged(vtkMRMLNode*)": "currentNodeChanged",
         "currentNodeChanged(bool)": "currentNodeIsValid",
         "currentNodeIDChanged(QString)": "currentNodeIDChanged",
@@ -75,6 +74,7 @@ class qMRMLNodeComboBox(qMRMLWidget):
 
     def __init__(self, parent=None):
         super().__init__(parent)
+        self._scene = None
         self._choices = {}
         self._attributes = []
         self._observed = observed = []
@@ -107,13 +107,18 @@ class qMRMLNodeComboBox(qMRMLWidget):
         self._attributes.append((nodeType, name, value))
         self._offer_nodes()
 
+    def mrmlScene(self):
+        """The scene."""
+        return self._scene
+
     def setMRMLScene(self, scene):
+        """Offer the nodes of a scene."""
         _stop_observing(self._observed)
         events = ("NodeAddedEvent", "NodeRemovedEvent", "EndCloseEvent", "EndImportEvent", "EndBatchProcessEvent")
         self._observed += [
             (scene, scene.AddObserver(getattr(scene, event), self._scene_changed)) for event in events if scene
         ]
-        super().setMRMLScene(scene)
+        self._scene = scene
         self._offer_nodes()
 
     def currentNode(self):
