@@ -77,7 +77,7 @@ def _region(segmentation, segment_id: str, number: int, volume) -> Region:
 def _fraction_in_field(segmentation, segment_id: str, volume) -> float:
     """Fraction of the voxels of a segment, in its own geometry, whose centers lie within the voxels of a volume."""
     image = segmentation.GetBinaryLabelmapInternalRepresentation(segment_id)  # shared with segments it does not overlap
-    if image.IsEmpty():
+    if image is None or image.IsEmpty():
         return 1.0  # nothing of an empty segment lies outside
     to_index = _segment_to_volume_index(segmentation, image, volume)
     limits = np.array(slicer.util.arrayFromVolume(volume).shape[::-1])

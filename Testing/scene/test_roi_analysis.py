@@ -391,3 +391,21 @@ def test_a_failed_measurement_leaves_the_scene_and_the_given_table_alone(module)
 
 def test_the_self_test_of_the_module_passes(module):
     module.QSMRoiAnalysisTest().runTest()
+
+
+def test_an_empty_segment_among_surfaces_gets_a_row_without_values(scene):
+    volume = add_map(VALUES, np.eye(4))
+    segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Surfaces")
+    segmentation.GetSegmentation().SetSourceRepresentationName("Closed surface")
+    sphere = vtk.vtkSphereSource()
+    sphere.SetRadius(4)
+    sphere.SetCenter(8, 8, 7)
+    sphere.Update()
+    for name, surface in (("Lesion", sphere.GetOutput()), ("SN left", vtk.vtkPolyData())):
+        segment = slicer.vtkSegment()
+        segment.SetName(name)
+        segment.AddRepresentation("Closed surface", surface)
+        segmentation.GetSegmentation().AddSegment(segment)
+    segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    lesion, empty = regions_from_node(segmentation, volume)
+    assert lesion.voxels > 100 and empty.voxels == 0
