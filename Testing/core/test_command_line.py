@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from QSMReconstructionCore.commandline import main
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.io.nifti import read_nifti, write_nifti
 from QSMReconstructionCore.io.params import read_params
-from QSMReconstructionCore.methods import METHODS
+from QSMReconstructionCore.methods import METHODS, Method
 from QSMReconstructionCore.metrics import correlation, score
 from QSMReconstructionCore.phantom import LABELS
 from QSMReconstructionCore.progress import Cancelled
@@ -192,6 +193,19 @@ def test_a_subject_of_a_bids_folder_gets_bids_derivatives(tmp_path, simulated):
     assert (out / "dataset_description.json").exists()
     told = json.loads((out / "sub-01/anat/sub-01_Chimap.json").read_text())
     assert told["FactSources"]["echo_times"] == "sidecar"
+
+
+def test_what_a_method_warns_of_becomes_a_note(tmp_path, scan, simulated, monkeypatch, capsys):
+    def robust_threshold(acquisition, *, progress=None):
+        """Find the brain, in doubt."""
+        logging.getLogger("QSMReconstructionCore.masking").warning("The mask is a guess.")
+        return volume(simulated / "inputs/mask.nii.gz") > 0
+
+    monkeypatch.setitem(METHODS["mask"], "robust_threshold", Method("mask", robust_threshold))
+    recipe = ["--recipe", "preview", "--set", "mask.method=robust_threshold", "--progress", "none"]
+    assert main(["reconstruct", str(tmp_path), *scan, *recipe]) == 0
+    assert capsys.readouterr().err == "Note: The mask is a guess.\n"
+    assert json.loads((tmp_path / "chimap.json").read_text())["Notes"] == ["The mask is a guess."]
 
 
 @pytest.fixture

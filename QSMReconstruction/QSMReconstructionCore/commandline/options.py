@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
@@ -64,20 +64,19 @@ def progress_as(kind: str) -> Progress:
 
 @contextlib.contextmanager
 def warnings_as_notes() -> Iterator[list[str]]:
-    """The sentences that methods address to the user by `warnings.warn`; warnings of other kinds are shown as usual."""
+    """The sentences that methods address to the user by logging a warning."""
     notes: list[str] = []
-    with warnings.catch_warnings():
-        show = warnings.showwarning
 
-        def keep(message: Warning | str, category: type[Warning], *where, **more) -> None:
-            if issubclass(category, UserWarning):
-                notes.append(str(message))
-            else:
-                show(message, category, *where, **more)
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            notes.append(record.getMessage())
 
-        warnings.showwarning = keep
-        warnings.simplefilter("always", UserWarning)
+    logger, keeper = logging.getLogger("QSMReconstructionCore"), Keeper(logging.WARNING)
+    logger.addHandler(keeper)
+    try:
         yield notes
+    finally:
+        logger.removeHandler(keeper)
 
 
 def print_notes(notes: Sequence[str]) -> None:
