@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from typing import Annotated
 
 import numpy as np
@@ -13,15 +13,14 @@ from ..acquisition import Acquisition
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from .brain_surface import brain_surface
-from .evenness import block_mean, local_level, magnified
+from .evenness import block_mean, magnified
 from .phase_quality import quality_of
 from .robust_threshold import root_sum_of_squares
 
+_LOG = logging.getLogger(__name__)
+
 #: Size of the blocks on which the surface is sought, in mm: fine enough for the skull, few enough to be fast.
 _BLOCK = 2.0
-
-#: Over how many mm the magnitude of brain is averaged to get the level that an edge is measured against.
-_LEVEL_WIDTH = 15.0
 
 #: How far outside and inside the smooth surface single voxels are decided by their own intensity, in mm.
 _OUTER_BAND, _INNER_BAND = 2.5, 5.0
@@ -33,8 +32,8 @@ _OUTLINE, _OUTLINE_VOXELS = 1.2, 0.6
 #: fraction of the threshold.
 _COHERENT, _DIMMED = 0.5, 0.4
 
-#: A mask in which fewer voxels than this share have coherent phase holds no brain.
-_LEAST_COHERENT, _INCOHERENT = 0.2, 0.15
+#: A mask in which a smaller share of voxels is bright, or has a phase better than noise, holds no brain.
+_LEAST_BRIGHT, _LEAST_COHERENT, _INCOHERENT = 0.6, 0.2, 0.15
 
 #: Where more than this share of the surface lies on the border of the volume, the user should know.
 _CUT_SHARE = 0.5
@@ -76,12 +75,6 @@ def brain_extraction(
     ValueError
         If no brain is found.
 
-    Warns
-    -----
-    UserWarning
-        If more than half of the surface lies on the border of the volume: the scan is a part of a brain, and the mask
-        is what has signal in it.
-
     Notes
     -----
     1. Echoes are combined by root sum of squares and averaged to 2 mm.
@@ -91,6 +84,9 @@ def brain_extraction(
     3. Near that surface each voxel of the scan is decided by its own magnitude, or, where dephasing next to a sinus has
        dimmed it, by the coherence of its phase. Dark places inside (vessels, calcifications, bleeds) stay in the mask:
        methods that follow weight voxels by their noise.
+
+    Where no skull comes before the border of the volume, the mask goes to the border. If that is so for more than half
+    of the surface, the scan is a part of a brain; a warning is logged and reported to `progress`.
 
     References
     ----------
@@ -104,20 +100,13 @@ def brain_extraction(
     blocks = block_mean(magnitude, factors)
     block_spacing = spacing * factors
 
-    surface, cut = brain_surface(
+    surface, level, cut = brain_surface(
         blocks, block_spacing, fractional_intensity, stiffness, part_of(progress, 0.1, 0.6, "surface")
     )
-    if cut > _CUT_SHARE:
-        warnings.warn(
-            f"The volume holds only a part of a brain: {cut:.0%} of the brain's surface lies on its border. "
-            "The mask keeps what has signal; check it.",
-            stacklevel=2,
-        )
     depth = surface.depth(blocks.shape, block_spacing)
     box = _box_around(depth > -_OUTER_BAND - _BLOCK, factors, magnitude.shape)
 
     progress(0.65, "outline")
-    level = local_level(blocks, block_spacing, (depth > 2) & (blocks > 0), _LEVEL_WIDTH)
     depth = magnified(depth, factors, magnitude.shape, box)
     threshold = magnified(level, factors, magnitude.shape, box)
     threshold *= np.float32(fractional_intensity)
@@ -131,15 +120,31 @@ def brain_extraction(
     progress(0.85, "smoothing")
     mask = _shrunk(_filled(_largest_part(mask)), acquisition.grid.spacing, erosion)
     mask = _filled(_largest_part(mask))
-    if np.mean(quality[mask] > _INCOHERENT) < _LEAST_COHERENT if mask.any() else True:
-        raise ValueError(
-            "No brain was found: what looks like it in the magnitude has no coherent phase. Check that magnitude and "
-            "phase belong together and are not swapped, or draw a mask by hand."
+    _check_brain(mask, magnitude > threshold, quality)
+    if cut > _CUT_SHARE:
+        message = (
+            f"The scan shows a part of a brain: {cut:.0%} of the mask's surface is the border of the volume. Elsewhere "
+            "the mask ends where signal ends; check it."
         )
+        _LOG.warning(message)
+        progress(0.95, message)
     whole = np.zeros(acquisition.grid.shape, bool)
     whole[box] = mask
     progress(1.0, "mask done")
     return whole
+
+
+def _check_brain(mask: np.ndarray, bright: np.ndarray, quality: np.ndarray) -> None:
+    if not mask.any() or bright[mask].mean() < _LEAST_BRIGHT:
+        raise ValueError(
+            "No brain was found in the magnitude: nothing bright in it has the size of a brain. For another object use "
+            "robust_threshold; otherwise draw a mask by hand."
+        )
+    if np.mean(quality[mask] > _INCOHERENT) < _LEAST_COHERENT:
+        raise ValueError(
+            "No brain was found: what looks like it in the magnitude has no coherent phase. Check that magnitude and "
+            "phase belong together, or draw a mask by hand."
+        )
 
 
 def _box_around(inside: np.ndarray, factors: tuple[int, int, int], shape: tuple[int, int, int]) -> tuple[slice, ...]:

@@ -13,6 +13,13 @@ from .radial_surface import Icosphere, RadialSurface, distance_to_border, sample
 #: fissure between the hemispheres lie within the first.
 _NEAREST, _FARTHEST = 24.0, 124.0
 
+#: A volume that is shorter than this along an axis, in mm, is continued to both sides: rays from the middle of a thin
+#: slab would otherwise leave it before they meet anything.
+_LEAST_EXTENT = 120.0
+
+#: Over how many mm intensity is averaged to get the level of brain: widely while scalp and neck are in the average.
+_HEAD_LEVEL, _BRAIN_LEVEL = 25.0, 15.0
+
 #: Depths in mm along a ray: how far back tissue must be bright (Smith 2002), how far ahead the skull must follow, and
 #: within which distance scalp or face follows the skull.
 _INSIDE, _SKULL, _BEYOND = 20.0, 8.0, 30.0
@@ -31,13 +38,19 @@ _STIFFNESS = {2: 0.03, 3: 0.03, 4: 0.02}
 #: Rounds of message passing: enough to carry a decision over a quarter of the sphere.
 _ROUNDS = 30
 
+#: Cost of a surface where there must be none; what two surfaces otherwise differ by is at most 5.
+_FORBIDDEN = 10.0
+
+#: How often costs are averaged with those of neighbouring rays: sulci and vessels average out, the skull does not.
+_COST_SMOOTHING = 3
+
 #: Level of the icosphere on which profiles are sampled: 2562 rays, 5 mm apart on the surface of the brain.
 _FINEST = 4
 
 
 def brain_surface(
     magnitude: np.ndarray, spacing: np.ndarray, edge: float, stiffness: float, progress: Progress
-) -> tuple[RadialSurface, float]:
+) -> tuple[RadialSurface, np.ndarray, float]:
     """Find the brain's surface in a magnitude of about 2 mm resolution.
 
     Parameters
@@ -55,8 +68,10 @@ def brain_surface(
     Returns
     -------
     surface : RadialSurface
+    level : ndarray, float32, shape (k, j, i)
+        Magnitude of brain as the sensitivity of the coils makes it vary over the volume.
     cut : float
-        Share of the directions in which the border of the volume comes before any skull.
+        Share of the directions in which the surface lies on or beyond the border of the volume.
 
     Raises
     ------
@@ -71,7 +86,9 @@ def brain_surface(
     optimum is sought in three steps: coarsely for the centre, over the whole volume, and finely near what was found.
     """
     progress(0.0, "centre")
-    level = local_level(magnitude, spacing, _bright(magnitude), 25.0)
+    missing = [max(0, int(np.ceil((_LEAST_EXTENT / h - n) / 2))) for n, h in zip(magnitude.shape, spacing)]
+    shape, magnitude = magnitude.shape, np.pad(magnitude, [(n, n) for n in missing], mode="edge")
+    level = local_level(magnitude, spacing, _bright(magnitude), _HEAD_LEVEL)
     image = magnitude / level
     centre = _deepest_point(image, spacing)
     rough = _fitted(image, spacing, _start(centre, 2), 4.0, (0, _FARTHEST), stiffness)
@@ -79,16 +96,19 @@ def brain_surface(
     progress(0.2, "whole volume")
     depth = rough.depth(image.shape, spacing)
     centre = np.array(scipy.ndimage.center_of_mass(depth > 0)) * spacing
-    level = local_level(magnitude, spacing, (depth > 4) & (image > 0.5), 15.0)
+    level = local_level(magnitude, spacing, (depth > 4) & (image > 0.5), _BRAIN_LEVEL)
     image = magnitude / level
     surface = _fitted(image, spacing, _start(centre, 3), 2.0, (0, _FARTHEST), stiffness)
 
     progress(0.6, "details")
     surface = _fitted(image, spacing, surface.refined(4).smoothed(6), 1.0, (-10, 10), stiffness)
     border = distance_to_border(image.shape, spacing, centre, surface.sphere.directions)
-    cut = float(np.mean(surface.radii > border - 2))
     surface = _at_edge(image, spacing, surface, border, edge)
-    return surface, cut
+
+    surface = RadialSurface(centre - np.asarray(missing) * spacing, surface.sphere, surface.radii)
+    border = distance_to_border(shape, spacing, surface.centre, surface.sphere.directions)
+    level = level[tuple(slice(before, before + size) for before, size in zip(missing, shape))]
+    return surface, level, float(np.mean(surface.radii > border - spacing.max()))
 
 
 def _bright(magnitude: np.ndarray) -> np.ndarray:
@@ -113,31 +133,37 @@ def _start(centre: np.ndarray, level: int) -> RadialSurface:
     return RadialSurface(centre, sphere, np.zeros(len(sphere.directions)))
 
 
-def _fitted(image, spacing, start: RadialSurface, step: float, reach: tuple[float, float], stiffness: float):
-    """The best surface whose radii differ from those of `start` by `reach` (lowest, highest) in mm."""
-    offsets = np.arange(reach[0] - (_INSIDE if reach[0] < 0 else 0), reach[1] + _BEYOND + step / 2, step)
-    fine = start.refined(_FINEST) if len(start.radii) < 2562 else start
+def _fitted(
+    image: np.ndarray,
+    spacing: np.ndarray,
+    start: RadialSurface,
+    step: float,
+    reach: tuple[float, float],
+    stiffness: float,
+) -> RadialSurface:
+    """The best surface whose radii are those of `start` plus multiples of `step` within `reach`, in mm."""
+    # What lies inside and beyond the candidates counts as well.
+    offsets = np.arange(reach[0] - min(_INSIDE, start.radii.min()), reach[1] + _BEYOND + step / 2, step)
+    fine = start.refined(_FINEST)
     distances = np.maximum(fine.radii[:, None] + offsets, 0)
     profiles, border = _profiles(image, spacing, fine, distances)
     cost = _cost(profiles, step)
-    for _ in range(3):
+    for _ in range(_COST_SMOOTHING):
         cost = fine.sphere.smoothing @ cost
 
     number = len(start.radii)  # the directions of a coarser icosphere are the first ones of a finer one
     allowed = (offsets >= reach[0]) & (offsets <= reach[1])
     cost, distances, border = cost[:number, allowed], distances[:number, allowed], border[:number]
-    cost += 3 * (distances < _NEAREST)
-    cost[distances > border[:, None] + step] = np.inf
     cost -= cost.min(axis=1, keepdims=True)
-    np.minimum(cost, 20, out=cost)
-    level = {162: 2, 642: 3, 2562: 4}[number]
-    chosen = smooth_optimum(
-        cost.astype(np.float32), start.sphere.edges, step, stiffness * _STIFFNESS[level], _ROUNDS
-    )
+    cost[(distances < _NEAREST) | (distances > border[:, None] + step)] += _FORBIDDEN
+    rigidity = np.float32(stiffness * _STIFFNESS[start.sphere.level])
+    chosen = smooth_optimum(cost, start.sphere.edges, step, rigidity, _ROUNDS)
     return RadialSurface(start.centre, start.sphere, np.minimum(start.radii + offsets[allowed][chosen], border))
 
 
-def _profiles(image, spacing, surface: RadialSurface, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _profiles(
+    image: np.ndarray, spacing: np.ndarray, surface: RadialSurface, distances: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Intensity along rays relative to the middle of the brain, and the distance at which each leaves the volume."""
     directions = surface.sphere.directions
     middle = sampled_along_rays(
@@ -163,7 +189,9 @@ def _cost(profiles: np.ndarray, step: float) -> np.ndarray:
     return -contrast * inside**2 - np.float32(_TISSUE_WEIGHT * step) * np.cumsum(tissue, axis=1)
 
 
-def _at_edge(image, spacing, surface: RadialSurface, border: np.ndarray, edge: float) -> RadialSurface:
+def _at_edge(
+    image: np.ndarray, spacing: np.ndarray, surface: RadialSurface, border: np.ndarray, edge: float
+) -> RadialSurface:
     """The surface moved, ray by ray, to where intensity has fallen to `edge` between brain and the skull ahead."""
     step = 0.5
     offsets = np.arange(-14, 9, step)

@@ -24,6 +24,7 @@ class Icosphere:
 
     Attributes
     ----------
+    level : int
     directions : ndarray, shape (n, 3)
         Unit vectors. Those of a coarser icosphere are the first ones of a finer one. The set is symmetric under
         reversal of each axis and cyclic exchange of the axes.
@@ -33,6 +34,7 @@ class Icosphere:
         Averages each value half and half with the mean of its neighbours.
     """
 
+    level: int
     directions: np.ndarray
     edges: np.ndarray
     smoothing: scipy.sparse.csr_matrix
@@ -56,7 +58,7 @@ class Icosphere:
         ).tocsr()
         mean = scipy.sparse.diags(1 / np.asarray(neighbours.sum(axis=1)).ravel()) @ neighbours
         identity = scipy.sparse.identity(len(vertices))
-        return cls(vertices, edges, ((identity + mean) / 2).tocsr().astype(np.float32))
+        return cls(level, vertices, edges, ((identity + mean) / 2).tocsr().astype(np.float32))
 
     def interpolated(self, values: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """Values given at this icosphere's directions, at other unit vectors, shape (..., 3)."""
@@ -158,7 +160,7 @@ def smooth_optimum(cost: np.ndarray, edges: np.ndarray, step: float, stiffness: 
     step : float
         Distance between samples in mm.
     stiffness : float
-        Cost per mm by which neighbours differ; quadratic below two samples.
+        Cost per mm by which neighbours differ, beyond the first millimetres (two samples), where it is quadratic.
     iterations : int
         Rounds of message passing.
 
@@ -172,30 +174,43 @@ def smooth_optimum(cost: np.ndarray, edges: np.ndarray, step: float, stiffness: 
     Min-sum belief propagation (Felzenszwalb & Huttenlocher, Int J Comput Vis 2006, 10.1007/s11263-006-7899-4).
     """
     nodes, samples = cost.shape
-    difference = np.abs(np.subtract.outer(np.arange(samples), np.arange(samples)))
-    penalty = stiffness * step * np.where(difference < 2, difference**2 / 4, difference - 1)
-    penalty = penalty.astype(np.float32)
-
+    slope = np.float32(stiffness * step)
     source, target = np.concatenate([edges, edges[:, ::-1]]).T
     count = len(edges)
     arriving = scipy.sparse.csr_matrix(
         (np.ones(2 * count, np.float32), (target, np.arange(2 * count))), shape=(nodes, 2 * count)
     )
     messages = np.zeros((2 * count, samples), np.float32)
-    candidate, message = np.empty_like(messages), np.empty_like(messages)
     for _ in range(iterations):
-        belief = cost + arriving @ messages
-        outgoing = belief[source]
-        outgoing[:count] -= messages[count:]
-        outgoing[count:] -= messages[:count]
-        message.fill(np.inf)
-        for sample in range(samples):
-            np.add(outgoing[:, sample, None], penalty[sample], out=candidate)
-            np.minimum(message, candidate, out=message)
+        message = (cost + arriving @ messages)[source]
+        message[:count] -= messages[count:]
+        message[count:] -= messages[:count]
+        message = _lowered(message, slope)
         message -= message.min(axis=1, keepdims=True)
         messages *= _DAMPING
         messages += (1 - _DAMPING) * message
     return (cost + arriving @ messages).argmin(axis=1)
+
+
+def _lowered(cost: np.ndarray, slope: np.float32) -> np.ndarray:
+    """The least, over all samples t, of cost[:, t] plus the penalty of differing from t, for each sample.
+
+    The penalty grows by `slope` per sample beyond the second, and quadratically up to it; so a few shifts and one sweep
+    each way find the minimum in linear time.
+    """
+    result = cost.copy()
+    for shift in (1, 2):
+        rise = slope * np.float32(shift**2 / 4)
+        np.minimum(result[:, shift:], cost[:, :-shift] + rise, out=result[:, shift:])
+        np.minimum(result[:, :-shift], cost[:, shift:] + rise, out=result[:, :-shift])
+    ramp = slope * np.arange(cost.shape[1], dtype=np.float32)
+    result -= ramp
+    np.minimum.accumulate(result, axis=1, out=result)
+    result += 2 * ramp
+    backwards = result[:, ::-1]
+    np.minimum.accumulate(backwards, axis=1, out=backwards)
+    result -= ramp
+    return result
 
 
 def _divided(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -53,10 +53,14 @@ def robust_threshold(
 
     Notes
     -----
-    Bright tissue is the mean of the intensities between their 80th and 99th percentile, noise the mean of the lowest
-    15 % where these are dark enough to be air. The threshold is the larger of five times the noise and `level` times
-    bright tissue, as in the robust mask of MriResearchTools. Neither end of the range depends on the few voxels that
-    flow or coil elements make very bright.
+    Bright tissue is the mean of the brighter of two classes, told apart by the threshold midway between their means
+    (Ridler & Calvard); intensities above the 99th percentile, which flow or coil elements make very bright, count as
+    that percentile. Noise is the mean of the lowest 15 % where these are dark enough to be air. The threshold is the
+    larger of five times the noise and `level` times bright tissue.
+
+    References
+    ----------
+    Ridler & Calvard, IEEE Trans Syst Man Cybern 1978, 10.1109/TSMC.1978.4310039
     """
     progress(0.0, "combining echoes")
     magnitude = root_sum_of_squares(acquisition)
@@ -109,11 +113,24 @@ def without_small_parts(mask: np.ndarray, grid: Grid, diameter: float) -> np.nda
 def _threshold(magnitude: np.ndarray, level: float) -> float:
     values = magnitude.ravel()
     values = values[:: max(1, values.size // _SAMPLES)]
-    low, air, bright, brightest = np.percentile(values, (5, 15, 80, 99))
-    tissue = values[(values >= bright) & (values <= brightest)].mean()
+    low, air, brightest = np.percentile(values, (5, 15, 99))
+    tissue = _mean_of_brighter_class(np.minimum(values, brightest))
     noise = values[values <= air].mean()
     if noise > tissue / 10:  # less than 15 % of the volume is air
         noise = values[values <= low].mean()
     if noise > tissue / 10:  # no air at all
         noise = 0.0
     return max(5 * noise, level * tissue)
+
+
+def _mean_of_brighter_class(values: np.ndarray) -> float:
+    """Mean of the values above the threshold that lies midway between the means of the values below and above it."""
+    threshold = values.mean(dtype=np.float64)
+    for _ in range(50):
+        above = values > threshold
+        if not above.any():  # all values are equal
+            return float(threshold)
+        previous, threshold = threshold, (values[above].mean() + values[~above].mean()) / 2
+        if abs(threshold - previous) <= 1e-4 * threshold:
+            break
+    return float(values[values > threshold].mean())

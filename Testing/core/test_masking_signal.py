@@ -1,0 +1,124 @@
+"""Masks of signal and of phase quality."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from QSMReconstructionCore.acquisition import Acquisition
+from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.masking.phase_quality import phase_quality
+from QSMReconstructionCore.masking.robust_threshold import robust_threshold
+from QSMReconstructionCore.progress import Cancelled
+
+SPACING = (3.0, 2.0, 1.5)
+BOTH = pytest.mark.parametrize("method", [robust_threshold, phase_quality])
+
+
+def ball(radius: float, shape=(24, 36, 48)) -> np.ndarray:
+    places = [(np.arange(n) - (n - 1) / 2) * h for n, h in zip(shape, SPACING)]
+    k, j, i = np.meshgrid(*places, indexing="ij")
+    return k**2 + j**2 + i**2 < radius**2
+
+
+def scan_of(density: np.ndarray, noise: float = 0.02) -> Acquisition:
+    """Two echoes of an object in a field with a gradient."""
+    random = np.random.default_rng(2)
+    echoes = []
+    for time in (0.005, 0.010):
+        phase = 0.5 + 40 * time * np.linspace(-1, 1, density.shape[-1])
+        signal = density * np.exp(1j * phase - 20 * time)
+        echoes.append(signal + noise * (random.standard_normal((2, *density.shape)) * [[[[1]]], [[[1j]]]]).sum(axis=0))
+    return Acquisition(np.abs(echoes), np.angle(echoes), (0.005, 0.010), 3.0, Grid(density.shape, SPACING))
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Dice coefficient."""
+    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+
+
+@BOTH
+def test_object_in_air_is_found(method):
+    truth = ball(28)
+    assert overlap(method(scan_of(truth * 1.0)), truth) > 0.95
+
+
+@BOTH
+def test_small_holes_are_filled_and_large_ones_stay(method):
+    bleed, cavity = ball(5), ball(16)
+    density = ball(30) * 1.0
+    assert method(scan_of(density * ~bleed))[bleed].all()
+    assert not method(scan_of(density * ~cavity))[ball(10)].any()
+
+
+@BOTH
+def test_islands_are_removed(method):
+    density = ball(28) * 1.0
+    density[0:2, 0:3, 0:3] = 1
+    assert not method(scan_of(density))[0:2, 0:3, 0:3].any()
+
+
+@BOTH
+def test_intensity_unit_does_not_matter(method):
+    scan = scan_of(ball(28) * 1.0)
+    brighter = Acquisition(scan.magnitude * np.float32(1000), scan.phase, scan.echo_times, 3.0, scan.grid)
+    assert np.array_equal(method(scan), method(brighter))
+
+
+@BOTH
+def test_mask_follows_flips_and_exchanges_of_axes(method):
+    scan = scan_of(ball(28) * 1.0)
+    turned = Acquisition(
+        scan.magnitude.transpose(0, 3, 1, 2)[:, ::-1],
+        scan.phase.transpose(0, 3, 1, 2)[:, ::-1],
+        scan.echo_times,
+        3.0,
+        Grid((48, 24, 36), (1.5, 3.0, 2.0)),
+    )
+    assert overlap(method(turned), method(scan).transpose(2, 0, 1)[::-1]) > 0.999
+
+
+def test_threshold_keeps_a_crop_without_air():
+    random = np.random.default_rng(0)
+    assert robust_threshold(scan_of(random.uniform(0.6, 1.0, (12, 14, 16)))).all()
+
+
+def test_threshold_is_not_moved_by_a_few_very_bright_voxels():
+    density = ball(28) * 1.0
+    density[12, 18, 20:28] = 50
+    assert overlap(robust_threshold(scan_of(density)), ball(28)) > 0.95
+
+
+def test_phase_quality_rejects_bright_tissue_with_random_phase(head):
+    random = np.random.default_rng(3)
+    scan = head.acquisition
+    phase = scan.phase.copy()
+    phase[:, :20] = random.uniform(-np.pi, np.pi, phase[:, :20].shape)
+    found = phase_quality(Acquisition(scan.magnitude, phase, scan.echo_times, 3.0, scan.grid))
+    assert not found[:17].any()
+    assert found[23:][head.mask[23:]].mean() > 0.95
+
+
+def test_brain_of_the_phantom_is_inside_both_masks(head):
+    assert robust_threshold(head.acquisition)[head.mask].mean() > 0.995
+    assert phase_quality(head.acquisition)[head.mask].mean() > 0.9
+
+
+def test_nothing_large_enough_is_refused():
+    with pytest.raises(ValueError, match="Lower level or smallest_detail"):
+        robust_threshold(scan_of(ball(12) * 1.0), smallest_detail=60.0)
+    with pytest.raises(ValueError, match="lower threshold"):
+        phase_quality(scan_of(ball(12) * 1.0), smallest_detail=60.0)
+
+
+@BOTH
+def test_progress_rises_to_one_and_can_cancel(method):
+    fractions = []
+    method(scan_of(ball(28) * 1.0), progress=lambda fraction, message: fractions.append(fraction))
+    assert fractions == sorted(fractions) and fractions[-1] == 1
+
+    def cancel(fraction, message):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        method(scan_of(ball(28) * 1.0), progress=cancel)
