@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from QSMReconstructionCore.acquisition import Acquisition
+from QSMReconstructionCore.commandline import main
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.phantom import head_phantom
 
@@ -17,6 +18,15 @@ from QSMReconstructionCore.phantom import head_phantom
 def head():
     """The digital head at 4 mm, oblique by (20, 10) degrees."""
     return head_phantom(shape=(45, 54, 45), spacing=(4.0, 4.0, 4.0), tilt=(20.0, 10.0))
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """An oblique head scan written by `simulate`, with short echoes because 4 mm voxels dephase soon."""
+    out = tmp_path_factory.mktemp("simulated")
+    options = ["--voxel-size", "4", "4", "4", "--tilt", "20", "10", "--echo-times", "0.002", "0.005", "0.008"]
+    assert main(["simulate", str(out), *options, "--progress", "none"]) == 0
+    return out
 
 
 @pytest.fixture
