@@ -5,8 +5,30 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
+
+
+def pytest_runtest_setup(item):
+    """Tests of panels need system libraries that Qt's wheel does not bring. Without these they are skipped."""
+    if "application" in item.fixturenames and (reason := qt_is_missing()):
+        pytest.skip(reason)
+
+
+@cache
+def qt_is_missing() -> str:
+    """Why Qt cannot be loaded and what to do about it, or an empty text."""
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+    except ModuleNotFoundError:  # not installed at all: a broken environment, not a bare machine
+        raise
+    except ImportError as error:
+        return (
+            f"Qt cannot be loaded ({error}), so panels are not tested here. On Debian and Ubuntu, install what it "
+            "needs with: apt-get install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0"
+        )
+    return ""
 
 
 @pytest.fixture
