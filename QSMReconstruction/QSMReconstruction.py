@@ -2,9 +2,9 @@
 
 import enum
 import logging
-from collections.abc import Mapping
 from typing import Annotated
 
+import numpy as np
 import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLSequenceNode
@@ -42,7 +42,8 @@ class ReconstructionPreset(enum.Enum):
     PREVIEW = "preview"
 
     def label(self):
-        return {self.DEFAULT: _("Default (for measurements)"), self.PREVIEW: _("Preview (in seconds)")}[self]
+        labels = {"default": _("Default (for measurements)"), "preview": _("Preview (in seconds)")}
+        return labels[self.value]
 
 
 @parameterNodeWrapper
@@ -93,7 +94,8 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onSceneEndClose(self, caller=None, event=None):
         self.ui.messageLabel.text = ""
-        self.enter()
+        if self.parent.isEntered:
+            self.enter()
 
     def setParameterNode(self, parameterNode):
         """Connect the panel to a parameter node, or to none."""
@@ -110,13 +112,14 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def onParametersModified(self, caller=None, event=None):
         """Offer only what the chosen input needs, and say what is missing."""
         from QSMReconstructionCore.recipe import PRESETS
+        from QSMReconstructionLib.echoes import missing_input
 
         parameters = self._parameterNode
         isSequence = bool(parameters.magnitude) and parameters.magnitude.IsA("vtkMRMLSequenceNode")
         self.ui.echoTimeSpinBox.enabled = not isSequence
         self.ui.echoTimeSpinBox.specialValueText = _("from the sequence") if isSequence else _("not set")
         self.ui.presetComboBox.toolTip = PRESETS[parameters.preset.value].purpose
-        missing = self.logic.missingInput(parameters)
+        missing = missing_input(parameters)
         self.ui.applyButton.enabled = not missing and not self._running
         self.ui.applyButton.toolTip = missing or _("Compute the susceptibility map and add it to the scene")
 
@@ -172,28 +175,13 @@ class QSMReconstructionLogic(ScriptedLoadableModuleLogic):
     def getParameterNode(self):
         return QSMReconstructionParameterNode(super().getParameterNode())
 
-    def missingInput(self, parameters):
-        """What the panel still needs before it can start, or an empty text."""
-        if not parameters.magnitude or not parameters.phase:
-            return _("Choose the magnitude and the phase")
-        if parameters.magnitude == parameters.phase:
-            return _("Choose a phase that is not the magnitude")
-        if parameters.magnitude.GetClassName() != parameters.phase.GetClassName():
-            return _("Choose two sequences, or two volumes, for magnitude and phase")
-        if not parameters.magnitude.IsA("vtkMRMLSequenceNode") and not parameters.echoTime:
-            return _("Enter the echo time")
-        if not parameters.fieldStrength:
-            return _("Enter the field strength")
-        return ""
-
     def reconstructFromParameters(self, parameters, progress=None):
         """`reconstruct` with what the panel has set."""
-        isSequence = parameters.magnitude.IsA("vtkMRMLSequenceNode")
         return self.reconstruct(
             parameters.magnitude,
             parameters.phase,
             fieldStrength=parameters.fieldStrength,
-            echoTimes=None if isSequence else [parameters.echoTime / 1000],
+            echoTimes=None if parameters.magnitude.IsA("vtkMRMLSequenceNode") else [parameters.echoTime / 1000],
             mask=parameters.mask,
             recipe=parameters.preset.value,
             progress=progress,
@@ -234,7 +222,7 @@ class QSMReconstructionLogic(ScriptedLoadableModuleLogic):
         from QSMReconstructionLib.maps import add_to_scene
         from QSMReconstructionLib.masks import mask_from_node
 
-        recipe = Recipe(recipe) if isinstance(recipe, Mapping) else recipe
+        recipe = Recipe(recipe) if isinstance(recipe, dict) else recipe
         scan = scan_from_nodes(magnitude, phase, field_strength=fieldStrength, echo_times=echoTimes)
         brain = None if mask is None else mask_from_node(mask, scan.first_echo)
         reconstruction = reconstruct(scan.acquisition, recipe, progress or no_progress, mask=brain)
@@ -250,8 +238,6 @@ class QSMReconstructionTest(ScriptedLoadableModuleTest):
 
     def test_phantomIsReconstructed(self):
         """A small head phantom in the scene gives back its susceptibility."""
-        import numpy as np
-
         from QSMReconstructionCore import head_phantom
         from QSMReconstructionLib.echoes import add_sequences
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import slicer
+from slicer.i18n import tr as _
 
 from QSMReconstructionCore.acquisition import Acquisition
 
@@ -47,6 +48,27 @@ class Scan:
     node_ids: tuple[str, ...]
     first_echo: object
     notes: tuple[str, ...] = ()
+
+
+def missing_input(parameters) -> str:
+    """What the panel still needs before it can start, as a short request to the user; empty if nothing.
+
+    Parameters
+    ----------
+    parameters : object
+        With attributes `magnitude`, `phase` (nodes or None), `echoTime` (ms) and `fieldStrength` (T), 0 if not known.
+    """
+    if not parameters.magnitude or not parameters.phase:
+        return _("Choose the magnitude and the phase")
+    if parameters.magnitude == parameters.phase:
+        return _("Choose a phase that is not the magnitude")
+    if parameters.magnitude.GetClassName() != parameters.phase.GetClassName():
+        return _("Choose two sequences, or two volumes, for magnitude and phase")
+    if not parameters.magnitude.IsA("vtkMRMLSequenceNode") and not parameters.echoTime:
+        return _("Enter the echo time")
+    if not parameters.fieldStrength:
+        return _("Enter the field strength")
+    return ""
 
 
 def scan_from_nodes(magnitude, phase, *, field_strength: float, echo_times: Sequence[float] | None = None) -> Scan:

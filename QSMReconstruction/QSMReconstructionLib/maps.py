@@ -204,12 +204,12 @@ def _all_or_nothing(scene) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for item in reversed(_item_ids(hierarchy)):
-            if item not in items_before:
-                hierarchy.RemoveItem(item, False, False)  # the data nodes follow below
         for node_id in reversed(_node_ids(scene)):
             if node_id not in nodes_before and scene.GetNodeByID(node_id):
                 scene.RemoveNode(scene.GetNodeByID(node_id))
+        for item in reversed(_item_ids(hierarchy)):
+            if item not in items_before:
+                hierarchy.RemoveItem(item, False, False)
         raise
 
 

@@ -46,15 +46,16 @@ def create_widget(name: str):
     """Create the panel of a loaded module: a parent with layout and scene, the widget, `setup()`, `enter()`."""
     import qt
 
-    from .slicer_widgets import qMRMLWidget
+    from .slicer_widgets import qSlicerScriptedLoadableModuleWidget
 
-    parent = qMRMLWidget()
+    parent = qSlicerScriptedLoadableModuleWidget()
     parent.setObjectName(f"{name}ModuleWidget")
     parent.setLayout(qt.QVBoxLayout())
     parent.setMRMLScene(slicer.mrmlScene)
     widget = getattr(sys.modules[name], f"{name}Widget")(parent)
     setattr(slicer.modules, f"{name}Widget", widget)
     widget.setup()
+    parent._entered = True
     widget.enter()
     return widget
 
@@ -63,6 +64,7 @@ def close_widget(widget) -> None:
     """End a panel: `exit()`, `cleanup()`, and its widgets are destroyed at once."""
     import qt
 
+    widget.parent._entered = False
     widget.exit()
     widget.cleanup()
     widget.parent.close()

@@ -36,6 +36,13 @@ class qSlicerWidget(qMRMLWidget):
     """A widget of the application."""
 
 
+@stand_in_widget
+class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
+    """The parent of a scripted module's panel."""
+
+    isEntered = Property(bool, lambda self: getattr(self, "_entered", False))
+
+
 def _choice(kind, name, default):
     """A property that decides which nodes a combo box offers."""
 
