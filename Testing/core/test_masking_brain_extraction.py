@@ -66,6 +66,12 @@ def egg(spacing=(4.0, 4.0, 4.0), fluid=1.1, bias=1.0, snr=60.0, extent=(176.0, 2
     return Acquisition(np.abs(echoes), np.angle(echoes), (0.004, 0.010, 0.016), 3.0, grid), brain
 
 
+@lru_cache
+def mask_of_egg(spacing=(4.0, 4.0, 4.0)) -> np.ndarray:
+    """The mask of the default head with default parameters."""
+    return brain_extraction(egg(spacing)[0])
+
+
 def changed(scan: Acquisition, magnitude=None, phase=None, grid=None) -> Acquisition:
     return Acquisition(
         scan.magnitude if magnitude is None else magnitude,
@@ -92,13 +98,13 @@ def test_brain_is_found_with_bright_and_dark_fluid_and_uneven_coils(fluid, bias)
     assert found[brain].mean() > 0.97
 
 
-@pytest.mark.parametrize("spacing", [(2.0, 2.0, 2.0), (5.0, 2.0, 2.0), (2.0, 4.0, 3.0)])
+@pytest.mark.parametrize("spacing", [(5.0, 2.0, 2.0), (2.0, 4.0, 3.0)])
 def test_voxel_size_does_not_matter(spacing):
-    scan, brain = egg(spacing=spacing, snr=30.0)
+    scan, brain = egg(spacing, snr=30.0)
     assert overlap(brain_extraction(scan), brain) > 0.95
 
 
-@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)])
 def test_mask_follows_flips_and_exchanges_of_axes(axes):
     scan, _ = egg()
 
@@ -108,18 +114,18 @@ def test_mask_follows_flips_and_exchanges_of_axes(axes):
 
     grid = Grid([scan.grid.shape[a] for a in axes], [scan.grid.spacing[a] for a in axes])
     found = brain_extraction(changed(scan, turned(scan.magnitude), turned(scan.phase), grid))
-    assert overlap(found, turned(brain_extraction(scan))) > 0.99
+    assert overlap(found, turned(mask_of_egg())) > 0.99
 
 
 @pytest.mark.parametrize("factor", [1000.0, 1e-7])
 def test_intensity_unit_does_not_matter(factor):
     scan, _ = egg()
-    assert np.array_equal(brain_extraction(scan), brain_extraction(changed(scan, scan.magnitude * np.float32(factor))))
+    assert np.array_equal(mask_of_egg(), brain_extraction(changed(scan, scan.magnitude * np.float32(factor))))
 
 
 def test_eyes_scalp_neck_and_air_stay_outside():
     scan, brain = egg()
-    found = brain_extraction(scan)
+    found = mask_of_egg()
     z, y, x = np.meshgrid(
         *[(np.arange(n) - (n - 1) / 2) * h for n, h in zip(scan.grid.shape, scan.grid.spacing)], indexing="ij"
     )
@@ -137,7 +143,7 @@ def test_bleeds_inside_the_brain_stay_in_the_mask():
 
 
 def test_a_dimmed_rim_is_kept_where_its_phase_is_coherent():
-    scan, brain = egg(spacing=(2.0, 2.0, 2.0))
+    scan, brain = egg((2.0, 2.0, 2.0))
     k, j, i = np.indices(scan.grid.shape)
     spot = (k - 60) ** 2 + (j - 52) ** 2 + (i - 74) ** 2 < 4**2  # below the right surface
     dimmed = np.where(spot, scan.magnitude * np.float32(0.35), scan.magnitude)
@@ -148,15 +154,19 @@ def test_a_dimmed_rim_is_kept_where_its_phase_is_coherent():
     assert coherent[rim].mean() > incoherent[rim].mean() + 0.1
 
 
-def test_erosion_and_edge_fraction_shrink_the_mask():
-    scan, _ = egg(spacing=(2.0, 2.0, 2.0))
-    sizes = [np.count_nonzero(brain_extraction(scan, erosion=mm)) for mm in (0.0, 1.0, 4.0)]
-    radius = (3 * np.array(sizes) * 8 / 4 / np.pi) ** (1 / 3)
+def test_erosion_takes_off_the_given_thickness():
+    spacing = (2.0, 2.0, 2.0)
+    scan, _ = egg(spacing)
+    masks = brain_extraction(scan, erosion=0.0), mask_of_egg(spacing), brain_extraction(scan, erosion=4.0)
+    radius = [(3 * np.count_nonzero(mask) * 8 / 4 / np.pi) ** (1 / 3) for mask in masks]
     assert 0.5 < radius[0] - radius[1] < 1.5
     assert 3.0 < radius[0] - radius[2] < 5.5
+
+
+def test_a_larger_edge_fraction_gives_a_smaller_mask():
     scan, _ = egg()
-    tight = np.count_nonzero(brain_extraction(scan, fractional_intensity=0.7))
-    assert tight < np.count_nonzero(brain_extraction(scan, fractional_intensity=0.3))
+    sizes = [np.count_nonzero(brain_extraction(scan, fractional_intensity=f)) for f in (0.3, 0.7)]
+    assert sizes[1] < np.count_nonzero(mask_of_egg()) < sizes[0]
 
 
 def test_single_echo_suffices():
@@ -170,7 +180,7 @@ def test_brain_without_skull_is_found():
     assert overlap(brain_extraction(changed(scan, scan.magnitude * brain)), brain) > 0.95
 
 
-@pytest.mark.parametrize("planes", [slice(22, 23), slice(20, 26), slice(14, 34)])
+@pytest.mark.parametrize("planes", [slice(22, 23), slice(20, 26)])
 def test_slabs_of_a_head_are_masked(planes):
     scan, brain = egg()
     grid = Grid(brain[planes].shape, scan.grid.spacing)
