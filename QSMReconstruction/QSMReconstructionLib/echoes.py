@@ -113,8 +113,8 @@ def scan_from_nodes(magnitude, phase, *, field_strength: float, echo_times: Sequ
                 "Choose volumes of the same scan, or resample one to the other."
             )
     acquisition = Acquisition(
-        np.stack([_voxels(volume) for volume in magnitude_echoes]),
-        np.stack([_voxels(volume) for volume in phase_echoes]),
+        _copied(magnitude_echoes),
+        _copied(phase_echoes),
         echo_times,
         field_strength,
         grid,
@@ -227,8 +227,9 @@ def _in_ms(times: Sequence[float]) -> str:
     return ", ".join(f"{1000 * time:g}" for time in times) + " ms"
 
 
-def _voxels(volume) -> np.ndarray:
-    return slicer.util.arrayFromVolume(volume).astype(np.float32)
+def _copied(volumes: Sequence) -> np.ndarray:
+    """Voxels of the volumes as one float32 array, echo first, that shares no memory with them."""
+    return np.stack([slicer.util.arrayFromVolume(volume).astype(np.float32, copy=False) for volume in volumes])
 
 
 def _common_name(names: Sequence[str]) -> str:

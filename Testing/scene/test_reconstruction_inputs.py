@@ -282,3 +282,24 @@ def test_a_segmentation_without_segments_and_a_node_of_another_class_are_refused
         mask_from_node(scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Empty"), volumes[0][0])
     with pytest.raises(ValueError, match="mask must be a segmentation or a label map"):
         mask_from_node(volumes[0][0], volumes[0][0])
+
+
+def test_an_empty_segment_adds_nothing_to_the_mask(volumes):
+    from QSMReconstructionLib.masks import add_segmentation, mask_from_node
+
+    mask = some_mask()
+    node = add_segmentation("Mask", mask, volumes[0][0])
+    node.GetSegmentation().AddEmptySegment("Nothing")
+    np.testing.assert_array_equal(mask_from_node(node, volumes[0][0]), mask)
+
+
+def test_a_mask_drawn_elsewhere_is_resampled_to_the_scan(volumes, acquisition):
+    from QSMReconstructionLib.masks import add_segmentation, mask_from_node
+
+    grid = acquisition.grid
+    finer = grid.ijk_to_ras @ np.diag([0.5, 0.5, 0.5, 1.0])
+    finer[:3, 3] -= finer[:3, :3] @ [0.5, 0.5, 0.5]  # the same corner, with voxels of half the size
+    drawn = slicer.util.addVolumeFromArray(np.zeros([2 * n for n in SHAPE], np.uint8), finer, "Finer")
+    mask = some_mask()
+    node = add_segmentation("Mask", np.kron(mask, np.ones((2, 2, 2), bool)), drawn)
+    np.testing.assert_array_equal(mask_from_node(node, volumes[0][0]), mask)

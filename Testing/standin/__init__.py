@@ -5,11 +5,12 @@ application has is stood in for here, in two steps::
 
     import standin
     standin.install(scene)             # ScriptedLoadableModule, parameterNodeWrapper, i18n; no Qt
-    standin.start_application(scene)   # and on top of it `qt`, `ctk`, `slicer.app` and the widgets, off screen
+    standin.start_application()        # and on top of it `qt`, `ctk`, `slicer.app` and the widgets, off screen
 
 After the first, module files can be imported and their logic classes used. After the second,
-`standin.load_module(path)` and `standin.create_widget(name)` do what the application does when a module is registered
-and shown. `scene` is the scene to work in; it becomes `slicer.mrmlScene` (leave it out where that is already set).
+`standin.load_module(path)`, `standin.create_widget(name)` and `standin.close_widget(widget)` do what the application
+does when a module is registered, shown and unloaded. `scene` is the scene to work in; it becomes `slicer.mrmlScene`
+(leave it out where that is already set). The application works in the scene of `headless.scene.start()`.
 
 Where the environment variable `SLICER_PY` names the folder `Base/Python/slicer` of a Slicer source tree, Slicer's own
 files are used in place of `scripted_module`, `parameter_node`, `parameter_gui` and `translation`.
@@ -67,19 +68,14 @@ def install(scene=None) -> None:
         setattr(slicer, public.rpartition(".")[2], module)
 
 
-def start_application(scene=None):
+def start_application():
     """Start the off-screen application with its widgets, as `slicer.app`; a second call returns the same.
-
-    Parameters
-    ----------
-    scene : vtkMRMLScene, optional
-        Becomes `slicer.mrmlScene`.
 
     Returns
     -------
     qSlicerApplication
     """
-    install(scene)
+    install()
     from .application import start
 
     return start()
