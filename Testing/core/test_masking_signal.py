@@ -122,3 +122,13 @@ def test_progress_rises_to_one_and_can_cancel(method):
 
     with pytest.raises(Cancelled):
         method(scan_of(ball(28) * 1.0), progress=cancel)
+
+
+def test_quality_does_not_depend_on_the_slabs_in_which_it_is_found(monkeypatch, head):
+    from QSMReconstructionCore.masking import phase_quality as module
+
+    whole = module.quality_of(head.acquisition)
+    monkeypatch.setattr(module, "_SLAB_VOXELS", 5 * 45 * 54)
+    np.testing.assert_array_equal(module.quality_of(head.acquisition), whole)
+    box = (slice(8, 37), slice(10, 40), slice(5, 40))
+    np.testing.assert_array_equal(module.quality_of(head.acquisition, box)[4:-4, 4:-4, 4:-4], whole[12:33, 14:36, 9:36])

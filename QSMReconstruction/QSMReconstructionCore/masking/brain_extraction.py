@@ -110,16 +110,17 @@ def brain_extraction(
     depth = magnified(depth, factors, magnitude.shape, box)
     threshold = magnified(level, factors, magnitude.shape, box)
     threshold *= np.float32(fractional_intensity)
+    progress(0.7, "outline")
     magnitude = magnitude[box]
     mask = (depth > -_OUTER_BAND) & (magnitude > threshold)
-    progress(0.75, "phase quality")
-    quality = quality_of(acquisition, box)
+    quality = quality_of(acquisition, box, part_of(progress, 0.75, 0.85))
     mask |= (depth > 0) & (quality > _COHERENT) & (magnitude > np.float32(_DIMMED) * threshold)
     mask |= depth > _INNER_BAND
 
-    progress(0.85, "smoothing")
-    mask = _shrunk(_filled(_largest_part(mask)), acquisition.grid.spacing, erosion)
+    progress(0.85, "holes")
     mask = _filled(_largest_part(mask))
+    progress(0.9, "smoothing")
+    mask = _filled(_largest_part(_shrunk(mask, acquisition.grid.spacing, erosion)))
     _check_brain(mask, magnitude > threshold, quality)
     if cut > _CUT_SHARE:
         message = (

@@ -9,8 +9,14 @@ import numpy as np
 from ..acquisition import Acquisition
 from ..numerics.romeo_weights import voxel_quality
 from ..parameter import Parameter
-from ..progress import Progress, no_progress
+from ..progress import Progress, no_progress, part_of
 from .robust_threshold import smoothed, without_small_parts
+
+#: Voxels whose quality is found between two reports of progress.
+_SLAB_VOXELS = 4_000_000
+
+#: Planes beyond a slab that the quality of its voxels depends on: their edges, and the linearity of these.
+_REACH = 3
 
 
 def phase_quality(
@@ -57,8 +63,7 @@ def phase_quality(
     Dymerska et al., Magn Reson Med 2021, 10.1002/mrm.28563
     Hagberg et al., Magn Reson Med 2022, 10.1002/mrm.29368
     """
-    progress(0.0, "phase quality")
-    mask = quality_of(acquisition) >= threshold
+    mask = quality_of(acquisition, progress=part_of(progress, 0.0, 0.5)) >= threshold
     progress(0.5, "smoothing")
     if smoothing > 0:
         mask = smoothed(mask, acquisition.grid, smoothing)
@@ -74,10 +79,39 @@ def phase_quality(
     return mask
 
 
-def quality_of(acquisition: Acquisition, box: tuple[slice, ...] = (...,)) -> np.ndarray:
-    """Coherence of each voxel's phase with its neighbours' in the first echoes, float32 within [0, 1], inside `box`."""
-    echoes = {}
-    if len(acquisition.echo_times) > 1:
-        first, second = acquisition.echo_times[:2]
-        echoes = {"second_phase": acquisition.phase[1][box], "time_ratio": first / second}
-    return voxel_quality(acquisition.phase[0][box], magnitude=acquisition.magnitude[0][box], **echoes)
+def quality_of(
+    acquisition: Acquisition, box: tuple[slice, slice, slice] | None = None, progress: Progress = no_progress
+) -> np.ndarray:
+    """Coherence of each voxel's phase with its neighbours' in the first echoes.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        The scan.
+    box : three slices with start and stop, optional
+        The part of the volume to look at.
+    progress : callable
+        May raise `Cancelled`.
+
+    Returns
+    -------
+    ndarray, float32, shape of the box
+        Within [0, 1].
+    """
+    planes, *inside = box or tuple(slice(0, n) for n in acquisition.grid.shape)
+    ratio = acquisition.echo_times[0] / acquisition.echo_times[1] if len(acquisition.echo_times) > 1 else None
+    thickness = max(1, _SLAB_VOXELS // acquisition.magnitude[0, 0].size)
+    found = []
+    for start in range(planes.start, planes.stop, thickness):
+        progress((start - planes.start) / (planes.stop - planes.start), "phase quality")
+        stop = min(start + thickness, planes.stop)
+        low, high = max(start - _REACH, planes.start), min(stop + _REACH, planes.stop)
+        slab = (slice(low, high), *inside)
+        quality = voxel_quality(
+            acquisition.phase[0][slab],
+            magnitude=acquisition.magnitude[0][slab],
+            second_phase=None if ratio is None else acquisition.phase[1][slab],
+            time_ratio=ratio,
+        )
+        found.append(quality[start - low : stop - low])
+    return np.concatenate(found)
