@@ -78,7 +78,7 @@ def ready_environment(folder: Path = TESTING / ".venv", requirements: Path = TES
     import venv
 
     say(f"Installing Slicer's MRML libraries, VTK, Qt, numpy and scipy into {folder}")
-    say("(once; about 1.5 GB on disk and one to three minutes, depending on the network) ...")
+    say("(once; 1.7 GB on disk, about a minute where the network is fast) ...")
     began = time.monotonic()
     if folder.exists():
         shutil.rmtree(folder)
