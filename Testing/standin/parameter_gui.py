@@ -10,7 +10,7 @@ from typing import Any
 from PySide6 import QtWidgets
 
 from .ctk_widgets import ctkPathLineEdit, ctkSliderWidget
-from .parameter_node import Choice, Decimals, Maximum, Minimum, SingleStep, WithinRange
+from .parameter_annotations import Choice, Decimals, Maximum, Minimum, SingleStep, WithinRange
 from .slicer_widgets import qMRMLNodeComboBox
 
 
