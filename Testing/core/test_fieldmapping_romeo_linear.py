@@ -234,6 +234,19 @@ def test_garbage_voxels_are_told_by_their_noise_and_leave_the_others_alone():
     assert np.percentile(found.noise[mask & garbage], 10) > 10 * np.median(found.noise[good])
 
 
+def test_around_the_pole_of_a_bad_coil_combination_the_offset_is_left_free():
+    _, j, i = places()
+    field, mask = smooth_field(), head_mask()
+    found, free = (
+        romeo_linear(scan(field, snr=80, offset=coil_offset() + np.arctan2(j - 6, i - 4)), mask, phase_offset=kind)
+        for kind in ("smooth", "free")
+    )
+    errors = [np.abs(error(each, field, mask)) for each in (found, free)]
+    near = (np.hypot(j - 6, i - 4) < 12)[mask]
+    assert np.median(errors[0][near]) < 1.3 * np.median(errors[1][near])
+    assert np.percentile(errors[0] / found.noise[mask], 99) < 4
+
+
 def test_voxels_torn_from_their_neighbours_are_told_by_their_noise():
     # One voxel whose phase is that of another field: a line as straight as any, but not its neighbours'.
     field, mask = smooth_field(), head_mask()

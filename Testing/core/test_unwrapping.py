@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from QSMReconstructionCore.fieldmapping.unwrapping import bounding_box, unwrap_spatially
+from QSMReconstructionCore.fieldmapping.unwrapping import unwrap_spatially
 from QSMReconstructionCore.numerics.romeo_weights import edge_weights, voxel_quality, wrapped
 from QSMReconstructionCore.numerics.spanning_tree import spanning_forest
 from QSMReconstructionCore.progress import Cancelled
@@ -309,9 +309,3 @@ def test_a_second_phase_needs_the_ratio_of_the_echo_times():
     phase = np.zeros((3, 4, 5), np.float32)
     with pytest.raises(ValueError, match="time_ratio must be a positive number"):
         edge_weights(phase, second_phase=phase)
-
-
-def test_the_bounding_box_holds_the_mask_and_nothing_more():
-    mask = np.zeros((6, 7, 8), bool)
-    mask[1:3, 2, 4:8] = True
-    assert bounding_box(mask) == (slice(1, 3), slice(2, 3), slice(4, 8))

@@ -181,7 +181,7 @@ def refine_slopes(
     fit: LineFit,
     variance: float,
     offset: np.ndarray | None = None,
-    offset_variance: float = 0.0,
+    offset_variance: np.ndarray | float = 0.0,
     progress: Progress = no_progress,
 ) -> SlopeEstimate:
     """Best slopes given what is known of the phase offset, robust where the phase is not a straight line.
@@ -195,7 +195,7 @@ def refine_slopes(
         sigma^2.
     offset : ndarray, float32, shape (n,), optional
         Expected intercept in rad. Intercepts are free without it.
-    offset_variance : float
+    offset_variance : ndarray, shape (n,), or float
         Variance of the true intercepts about the expected ones, in rad^2.
     progress : callable
         Called with the fraction done; may raise `Cancelled`.
@@ -209,6 +209,8 @@ def refine_slopes(
     With a known intercept the variance of the slope falls from sigma^2 / sum M^2 (TE - mean)^2 to
     sigma^2 / sum M^2 TE^2. Where the misfit is larger than noise explains, phases are given a second variance that
     grows as TE^6, just large enough to explain it: late echoes lose their weight, and the standard deviation grows.
+    Where a straight line with another intercept would explain it as well (flowing blood has a phase offset of its own),
+    the standard deviation includes half the difference between the two slopes.
     """
     freedom = len(echoes.times) - (2 if offset is None else 1)
     variance = np.float32(variance)
@@ -217,31 +219,39 @@ def refine_slopes(
     if offset is None:
         slope, residual = fit.slope.copy(), np.sqrt(fit.misfit / weight)
         deviation = np.sqrt(variance / fit.spread)
-        trust = 0.0
+        trust = np.zeros_like(slope)
     else:
-        trust = 1 / max(float(offset_variance), 1e-8)
+        trust = 1 / np.maximum(np.broadcast_to(np.float32(offset_variance), weight.shape), np.float32(1e-8))
         distance = wrapped(offset - fit.intercept)
         own = 1 / (variance * fit.intercept_variance)
         shift = distance * (trust / (trust + own))
         slope = fit.slope - weight * fit.mean_time / squares * shift
         residual = np.sqrt((fit.misfit + own * variance * shift**2) / weight)
         # What is known of the offset acts as one more phase, at echo time zero.
-        known = np.float32(trust) * variance
+        known = trust * variance
         deviation = np.sqrt(variance / (fit.spread + weight * fit.mean_time**2 * (known / (weight + known))))
         misfit += distance**2 / (1 / own + 1 / trust)
     deviation *= noise_floor_factor(weight / variance, len(echoes.times))
     if freedom < 1:
         return SlopeEstimate(slope, deviation, residual)
 
-    broken = np.flatnonzero(misfit > chdtri(freedom, _SIGNIFICANCE))
+    broken = np.flatnonzero(misfit > largest_misfit(freedom))
     for start in range(0, len(broken), _BATCH):
         progress(start / len(broken), "weighing late echoes")
         chosen = broken[start : start + _BATCH]
         expected = fit.intercept[chosen] if offset is None else offset[chosen]
-        found = _without_late_echoes(echoes, chosen, slope[chosen], expected, variance, np.float32(trust), freedom)
-        for whole, part in zip((slope, deviation, residual), found):
-            whole[chosen] = part
+        found = _without_late_echoes(echoes, chosen, slope[chosen], expected, variance, trust[chosen], freedom)
+        slope[chosen], deviation[chosen], residual[chosen] = found
+        if offset is not None:
+            straight = chosen[fit.misfit[chosen] <= variance * largest_misfit(freedom - 1)]
+            doubt = (slope[straight] - fit.slope[straight]) / 2
+            deviation[straight] = np.hypot(deviation[straight], doubt)
     return SlopeEstimate(slope, deviation, residual)
+
+
+def largest_misfit(freedom: int) -> float:
+    """Largest misfit, over sigma^2, that noise explains."""
+    return float(chdtri(freedom, _SIGNIFICANCE)) if freedom else 0.0
 
 
 def _without_late_echoes(echoes, chosen, slope, offset, variance, trust, freedom):

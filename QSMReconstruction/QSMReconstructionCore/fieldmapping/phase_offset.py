@@ -12,6 +12,12 @@ from .unwrapping import unwrap_spatially
 #: Blocks on which the offset is unwrapped, in mm: small against the way on which a coil's phase turns.
 _BLOCK = 5.0
 
+#: Neighbourhoods whose intercepts may depart together from the smooth offset, in mm.
+_NEIGHBOURHOOD = 12.0
+
+#: Departures count if they exceed their standard deviation this many times.
+_CLEAR = 4.0
+
 #: Intercepts this many standard deviations off count half (Cauchy weights): keeps half the weight of good Gaussian
 #: data within 0.1 %, yet wrongly unwrapped or broken voxels lose theirs.
 _DOUBT = 3.0
@@ -79,44 +85,79 @@ def smooth_offset(
     return spline.values()[mask]
 
 
-def offset_variance(intercept: np.ndarray, offset: np.ndarray, intercept_variance: np.ndarray) -> float:
-    """Variance of the true intercepts about the smooth offset: how far tissue departs from the model of the coils.
+def offset_variance(
+    intercept: np.ndarray,
+    offset: np.ndarray,
+    intercept_variance: np.ndarray,
+    straight: np.ndarray,
+    mask: np.ndarray,
+    spacing: tuple[float, float, float],
+) -> np.ndarray:
+    """Variance of the true intercepts about the smooth offset: how far the scan departs from the model of the coils.
 
     Parameters
     ----------
     intercept, offset : ndarray, shape (n,)
-        Measured intercepts and the smooth offset, in rad.
+        Measured intercepts and the smooth offset of the n voxels of the mask, in rad.
     intercept_variance : ndarray, shape (n,)
         Variance that noise gives to the intercepts, in rad^2.
+    straight : ndarray, bool, shape (n,)
+        Voxels whose phase is a straight line, so that their intercept is their phase offset.
+    mask : ndarray, bool, shape (k, j, i)
+    spacing : (float, float, float)
+        Voxel size along (k, j, i), in mm.
 
     Returns
     -------
-    float
-        In rad^2: what is left of the median squared distance after the noise.
+    ndarray, float32, shape (n,)
+        In rad^2: everywhere what the noise leaves of the median squared distance, for what tissue adds to the offset;
+        more in neighbourhoods where straight voxels depart together, as around the poles of a bad coil combination.
     """
-    squared = wrapped(intercept - offset) ** 2
-    return max(0.0, float(np.median(squared)) / _MEDIAN_SQUARE - float(np.median(intercept_variance)))
+    distance = wrapped(intercept - offset)
+    common = float(np.median(distance**2)) / _MEDIAN_SQUARE - float(np.median(intercept_variance))
+    factors = _block_factors(_NEIGHBOURHOOD, spacing)
+    use = straight / intercept_variance
+    information, real, imaginary, count, straights = (
+        _block_sums(_volume(values, mask), factors)
+        for values in (use, use * np.cos(distance), use * np.sin(distance), np.ones_like(use), straight)
+    )
+    known = straights > 0.5 * count
+    error = np.divide(_CLEAR**2, information, out=np.zeros_like(information), where=known)
+    together = np.where(known, np.maximum(np.arctan2(imaginary, real) ** 2 - error, 0), np.float32(0))
+    for axis, factor in enumerate(factors):
+        together = np.repeat(together, factor, axis=axis)
+    return np.float32(max(common, 0.0)) + together[tuple(slice(n) for n in mask.shape)][mask]
 
 
 def _fit_blocks(intercept, information, mask, spacing, bases) -> TensorSpline:
-    factors = [max(1, round(_BLOCK / step)) for step in spacing]
-    parts = []
-    for part in (information * np.cos(intercept), information * np.sin(intercept), np.float32(1)):
-        volume = np.zeros(mask.shape, np.float32)
-        volume[mask] = part
-        for axis, factor in enumerate(factors):
-            volume = np.add.reduceat(volume, np.arange(0, volume.shape[axis], factor), axis=axis)
-        parts.append(volume)
-    magnitude = np.hypot(*parts[:2])
-    phase = np.arctan2(parts[1], parts[0])
+    factors = _block_factors(_BLOCK, spacing)
+    real, imaginary, count = (
+        _block_sums(_volume(values, mask), factors)
+        for values in (information * np.cos(intercept), information * np.sin(intercept), np.ones_like(intercept))
+    )
+    magnitude, phase = np.hypot(real, imaginary), np.arctan2(imaginary, real)
     unwrapped = unwrap_spatially(phase, magnitude > 0, magnitude=magnitude)
     # The mean over a block that the mask fills in part is not the phase at its centre: full blocks have the say.
-    weights = magnitude / magnitude.max() * (parts[2] / np.prod(factors)) ** 4
-    means = [_block_means(basis, factor) for basis, factor in zip(bases, factors)]
+    weights = magnitude / magnitude.max() * (count / np.prod(factors)) ** 4
+    means = []
+    for basis, factor in zip(bases, factors):
+        starts = np.arange(0, len(basis), factor)
+        means.append(np.add.reduceat(basis, starts, axis=0) / np.diff(np.append(starts, len(basis)))[:, None])
     return TensorSpline(fit_tensor_spline(unwrapped, weights, means).coefficients, bases)
 
 
-def _block_means(basis: np.ndarray, factor: int) -> np.ndarray:
-    starts = np.arange(0, len(basis), factor)
-    counts = np.diff(np.append(starts, len(basis)))
-    return np.add.reduceat(basis, starts, axis=0) / counts[:, None]
+def _volume(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    volume = np.zeros(mask.shape, np.float32)
+    volume[mask] = values
+    return volume
+
+
+def _block_factors(length: float, spacing: tuple[float, float, float]) -> list[int]:
+    """Voxels along each axis of a block of about `length` mm."""
+    return [max(1, round(length / step)) for step in spacing]
+
+
+def _block_sums(volume: np.ndarray, factors: list[int]) -> np.ndarray:
+    for axis, factor in enumerate(factors):
+        volume = np.add.reduceat(volume, np.arange(0, volume.shape[axis], factor), axis=axis)
+    return volume

@@ -8,14 +8,15 @@ import numpy as np
 from scipy.special import erfc
 
 from ..acquisition import Acquisition, checked_mask
+from ..numerics.crop import bounding_box
 from ..numerics.romeo_weights import edge_weights, mean_of_incident, wrapped
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import FieldMap
-from .echo_fit import Echoes, SlopeEstimate, fit_lines, refine_slopes
+from .echo_fit import Echoes, SlopeEstimate, fit_lines, largest_misfit, refine_slopes
 from .phase_noise import noise_floor_factor, noise_variance, ripple_variance
 from .phase_offset import offset_variance, smooth_offset
-from .unwrapping import bounding_box, unwrap_spatially
+from .unwrapping import unwrap_spatially
 
 #: Pairs of echoes count as equally spaced if their distances differ by at most this fraction.
 _SAME_SPACING = 0.02
@@ -29,7 +30,7 @@ def romeo_linear(
     mask: np.ndarray,
     *,
     phase_offset: Annotated[str, Parameter("Phase offset of the coils", choices=("smooth", "free"))] = "smooth",
-    offset_scale: Annotated[float, Parameter("Distance over which the phase offset varies", "mm", (10, 200))] = 40.0,
+    offset_scale: Annotated[float, Parameter("Distance over which the phase offset varies", "mm", (10, 200))] = 30.0,
     progress: Progress = no_progress,
 ) -> FieldMap:
     """Map the field by exact unwrapping (ROMEO) and a magnitude-weighted linear fit over the echoes.
@@ -133,7 +134,9 @@ def _line(echoes, slope, inside, spacing, smooth: bool, offset_scale: float, pro
         variance = noise_variance(distance**2 / fit.intercept_variance, 1, fit.weight)
     if not smooth:
         return refine_slopes(echoes, fit, variance, progress=part_of(progress, 0.8, 1.0))
-    about_offset = offset_variance(fit.intercept, offset, np.float32(variance) * fit.intercept_variance)
+    straight = fit.misfit <= variance * largest_misfit(freedom)
+    noise = np.float32(variance) * fit.intercept_variance
+    about_offset = offset_variance(fit.intercept, offset, noise, straight, inside, spacing)
     return refine_slopes(echoes, fit, variance, offset, about_offset, part_of(progress, 0.8, 1.0))
 
 

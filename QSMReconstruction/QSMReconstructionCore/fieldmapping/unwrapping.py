@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, find_objects
+from scipy.ndimage import distance_transform_edt
 from scipy.sparse import csr_array
 
 from ..acquisition import checked_mask, checked_volume
+from ..numerics.crop import bounding_box
 from ..numerics.romeo_weights import edge_weights
 from ..numerics.spanning_tree import SpanningForest, forest_of, spanning_forest
 from ..progress import Progress, no_progress, part_of
@@ -88,11 +89,6 @@ def unwrap_spatially(
     unwrapped[box][inside] = values + np.float32(_TWO_PI) * turns
     progress(1.0, "unwrapped")
     return unwrapped
-
-
-def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
-    """Slices of the smallest box that holds all voxels of a mask that is not empty."""
-    return find_objects(mask.view(np.uint8))[0]
 
 
 def _turns_along(forest: SpanningForest, values: np.ndarray) -> np.ndarray:
