@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 FILES = {
     "ScriptedLoadableModule.py": """
 import ctk, qt, slicer
@@ -31,6 +33,7 @@ except AttributeError:
 """
 
 
+@pytest.mark.usefixtures("application")  # skipped where Qt cannot be loaded
 def test_slicers_own_files_are_used_and_find_the_names_they_need(tmp_path):
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
