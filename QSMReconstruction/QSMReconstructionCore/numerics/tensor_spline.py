@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import BSpline
-from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csc_array
+from scipy.sparse.linalg import splu
 
 #: Weight of the penalty on third differences of neighbouring coefficients, relative to the mean weight of the data on a
 #: coefficient. It steadies the border of the data, where few of them decide. With it, knots of 30 mm follow waves of
@@ -43,8 +44,8 @@ class TensorSpline:
         """The function at all voxels: ndarray, float32, shape (k, j, i)."""
         along_k, along_j, along_i = (basis.astype(np.float32) for basis in self.bases)
         partial = np.tensordot(along_k, self.coefficients.astype(np.float32), (1, 0))
-        partial = np.einsum("jb,kbc->kjc", along_j, partial, optimize=True)
-        return partial @ along_i.T
+        partial = np.tensordot(partial, along_j, (1, 1))
+        return np.tensordot(partial, along_i, (1, 1))
 
 
 def spline_bases(
@@ -118,18 +119,22 @@ def fit_tensor_spline(values: np.ndarray, weights: np.ndarray, bases: tuple[np.n
     right = _contracted(weights * values, bases).ravel()
     # A ridge at rounding level settles cubic terms across a single layer of voxels.
     normal[np.diag_indices(unknowns)] += 1e-12 * np.trace(normal) / unknowns
-    solution = cho_solve(cho_factor(normal, overwrite_a=True, check_finite=False), right, check_finite=False)
+    # Splines far apart do not overlap: a sparse factorization costs no more than a dense one on all cores.
+    symmetric = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    factors = splu(csc_array(normal), **symmetric)
+    solution = factors.solve(right)
     return TensorSpline(solution.reshape(sizes), tuple(bases))
 
 
 def _contracted(volume: np.ndarray, matrices) -> np.ndarray:
     """Sum of the volume over all voxels times one column of each axis' matrix, for all columns; float64."""
+    # A few large matrix products: many small ones would make threads wait for each other.
     along_k, along_j, along_i = matrices
-    parts = [
-        np.matmul(along_j.T, np.tensordot(volume[start : start + _PLANES].astype(np.float64), along_i, (2, 0)))
-        for start in range(0, len(volume), _PLANES)
-    ]
-    return np.tensordot(along_k, np.concatenate(parts), (0, 0))
+    parts = []
+    for start in range(0, len(volume), _PLANES):
+        rows = np.tensordot(volume[start : start + _PLANES].astype(np.float64), along_i, (2, 0))
+        parts.append(np.tensordot(rows, along_j, (1, 0)))
+    return np.tensordot(along_k, np.concatenate(parts), (0, 0)).swapaxes(1, 2)
 
 
 def _roughness(sizes: list[int]) -> np.ndarray:
