@@ -118,7 +118,7 @@ def offset_variance(
     factors = _block_factors(_NEIGHBOURHOOD, spacing)
     use = straight / intercept_variance
     information, real, imaginary, count, straights = (
-        _block_sums(_volume(values, mask), factors)
+        _block_sums(volume_of(values, mask), factors)
         for values in (use, use * np.cos(distance), use * np.sin(distance), np.ones_like(use), straight)
     )
     known = straights > 0.5 * count
@@ -132,7 +132,7 @@ def offset_variance(
 def _fit_blocks(intercept, information, mask, spacing, bases) -> TensorSpline:
     factors = _block_factors(_BLOCK, spacing)
     real, imaginary, count = (
-        _block_sums(_volume(values, mask), factors)
+        _block_sums(volume_of(values, mask), factors)
         for values in (information * np.cos(intercept), information * np.sin(intercept), np.ones_like(intercept))
     )
     magnitude, phase = np.hypot(real, imaginary), np.arctan2(imaginary, real)
@@ -146,7 +146,8 @@ def _fit_blocks(intercept, information, mask, spacing, bases) -> TensorSpline:
     return TensorSpline(fit_tensor_spline(unwrapped, weights, means).coefficients, bases)
 
 
-def _volume(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def volume_of(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Volume, float32, that holds the values at the voxels of the mask and 0 elsewhere."""
     volume = np.zeros(mask.shape, np.float32)
     volume[mask] = values
     return volume

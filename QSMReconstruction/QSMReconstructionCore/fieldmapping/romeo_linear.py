@@ -15,7 +15,7 @@ from ..progress import Progress, no_progress, part_of
 from . import FieldMap
 from .echo_fit import Echoes, SlopeEstimate, fit_lines, largest_misfit, refine_slopes
 from .phase_noise import noise_floor_factor, noise_variance, ripple_variance
-from .phase_offset import offset_variance, smooth_offset
+from .phase_offset import offset_variance, smooth_offset, volume_of
 from .unwrapping import unwrap_spatially
 
 #: Pairs of echoes count as equally spaced if their distances differ by at most this fraction.
@@ -110,7 +110,7 @@ def romeo_linear(
     lost[_torn(found.slope, inside, interval)] = 1
     noise = np.hypot(found.deviation, np.float32(2 * np.pi / interval) * np.sqrt(lost))
     per_ppm = np.float32(acquisition.radians_per_ppm_second)
-    volumes = (_volume(values, mask) for values in (found.slope / per_ppm, noise / per_ppm, quality, found.residual))
+    volumes = (volume_of(values, mask) for values in (found.slope / per_ppm, noise / per_ppm, quality, found.residual))
     field_map = FieldMap(*volumes)
     progress(1.0, "field map")
     return field_map
@@ -151,7 +151,7 @@ def _single_echo(unwrapped: np.ndarray, echoes: Echoes, inside: np.ndarray) -> S
 
 def _torn(slope: np.ndarray, inside: np.ndarray, interval: float) -> np.ndarray:
     """Voxels that jump by more than half a turn over the interval along at least half of their edges; shape (n,)."""
-    volume = _volume(slope, inside)
+    volume = volume_of(slope, inside)
     jumps, edges = np.zeros(inside.shape, np.uint8), np.zeros(inside.shape, np.uint8)
     for axis in range(3):
         ends = [np.moveaxis(a, axis, 0) for a in (volume, inside, jumps, edges)]
@@ -161,12 +161,6 @@ def _torn(slope: np.ndarray, inside: np.ndarray, interval: float) -> np.ndarray:
             ends[2][side] += jump
             ends[3][side] += edge
     return (2 * jumps >= edges)[inside] & (edges[inside] > 0)
-
-
-def _volume(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    volume = np.zeros(mask.shape, np.float32)
-    volume[mask] = values
-    return volume
 
 
 def _echoes(acquisition: Acquisition, mask: np.ndarray) -> Echoes:
