@@ -30,7 +30,7 @@ figcaption, caption { font-size: .85rem; opacity: .8; text-align: left; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead th { background: var(--soft); } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .side { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; }
-svg { max-width: 100%; } code { font-size: .9em; overflow-wrap: anywhere; }
+svg { max-width: 100%; } code { font-size: .9em; overflow-wrap: anywhere; } code.name { white-space: nowrap; }
 """
 
 #: Field of a measurement -> heading and decimals.
@@ -49,7 +49,7 @@ _MEASURES = {
 _SCORES = {
     "correlation": ("Correlation", ""),
     "nrmse": ("Normalized RMS error", " %"),
-    "detrended_nrmse": ("The same after a linear fit", " %"),
+    "detrended_nrmse": ("Detrended RMS error", " %"),
     "hfen": ("High-frequency error norm", " %"),
     "xsim": ("Structural similarity (XSIM)", ""),
     "coverage": ("Part of the brain covered", ""),
@@ -166,8 +166,8 @@ def _recipe(outcome: Outcome) -> str:
         )
         seconds = _number(reconstruction.seconds.get(stage, math.nan), 1)
         rows.append(
-            f"<tr><td>{escape(purpose)}</td><td><code>{escape(name)}</code></td><td><code>{escape(values)}</code></td>"
-            f"<td class='number'>{seconds}</td><td>{links}</td></tr>"
+            f"<tr><td>{escape(purpose)}</td><td><code class='name'>{escape(name)}</code></td>"
+            f"<td><code>{escape(values)}</code></td><td class='number'>{seconds}</td><td>{links}</td></tr>"
         )
     head = "<th>Stage</th><th>Method</th><th>Parameters</th><th class='number'>Seconds</th><th>References</th>"
     body = "\n".join(rows)
