@@ -64,13 +64,12 @@ def quick_reconstruct(acquisition, recipe="default", progress=no_progress, *, ma
 
     field_map = FieldMap(*(some_map(scale, brain) for scale in (0.5, 0.01, 0.3, 0.1)))
     local_field = LocalField(some_map(0.02, inner), inner, some_map(0.01, inner))
-    susceptibility, reference = apply_reference(some_map(0.05, inner), inner, inner, "whole brain")
+    susceptibility, reference = apply_reference(some_map(0.05, brain), brain, brain, "whole brain")
     single = len(acquisition.echo_times) == 1
     progress(1.0, "done")
     return Reconstruction(
         susceptibility=susceptibility,
-        mask=inner,
-        brain_mask=brain,
+        mask=brain,
         field_map=field_map,
         local_field=local_field,
         r2star=None if single else some_map(30, brain),

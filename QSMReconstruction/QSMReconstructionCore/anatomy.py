@@ -57,10 +57,10 @@ class Tissue:
     texture: float = 0.0
 
 
-#: Susceptibility of deep grey nuclei: Marques et al., Magn Reson Med 2021, 10.1002/mrm.28716 (QSM challenge 2.0 phantom);
-#: air: 0.36 - (-9.05) ppm, Schenck, Med Phys 1996, 10.1118/1.597854; bone: Hopkins & Wehrli, Magn Reson Med 1997,
-#: 10.1002/mrm.1910370404. R2* at 3 T: Peters et al., Magn Reson Imaging 2007, 10.1016/j.mri.2007.02.014, and Yao et al.,
-#: NeuroImage 2009, 10.1016/j.neuroimage.2008.10.029. Rounded.
+#: Susceptibility of deep grey nuclei: Marques et al., Magn Reson Med 2021, 10.1002/mrm.28716 (QSM challenge 2.0); air:
+#: 0.36 - (-9.05) ppm, Schenck, Med Phys 1996, 10.1118/1.597854; bone: Hopkins & Wehrli, Magn Reson Med 1997,
+#: 10.1002/mrm.1910370404. R2* at 3 T: Peters et al., Magn Reson Imaging 2007, 10.1016/j.mri.2007.02.014, and Yao et
+#: al., NeuroImage 2009, 10.1016/j.neuroimage.2008.10.029. All rounded.
 _NUCLEI = {
     1: Tissue(0.049, 21.0, 0.84, 0.010),
     2: Tissue(0.138, 38.0, 0.76, 0.016),

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from .acquisition import GAMMA_BAR, Acquisition
+from .acquisition import GAMMA_BAR, Acquisition, checked_echo_times
 from .anatomy import AIR, CENTRE, CSF, DURAL_FLUID, EYE, LABELS, RIGHT, TISSUES, VEIN, BandNoise, tissue_of, vein_paths
 from .grid import Grid
 from .numerics.dipole import dipole_at
@@ -122,6 +122,7 @@ def head_phantom(
     grid = _scan_grid(shape, spacing, tilt)
     if echo_times is None:
         echo_times = ECHO_TIMES_7T if field_strength > 5 else ECHO_TIMES_3T
+    echo_times = checked_echo_times(echo_times)
     factors = tuple(max(2, int(np.ceil(h / _FINE))) for h in spacing)
     fine = _fine_grid(grid, factors)
 
@@ -146,7 +147,7 @@ def head_phantom(
     scaled = _scaled_rates(rates, field_strength)
     return Phantom(
         acquisition=Acquisition(
-            magnitude, phase, tuple(echo_times), field_strength, grid, sources={"all": "simulated"}
+            magnitude, phase, echo_times, field_strength, grid, sources={"all": "simulated"}
         ),
         susceptibility=_block_mean(susceptibility, factors),
         total_field=_block_mean(field, factors),

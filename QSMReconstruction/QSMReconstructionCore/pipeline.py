@@ -33,9 +33,8 @@ class Reconstruction:
     susceptibility : ndarray, float32
         In ppm, relative to `reference`.
     mask : ndarray, bool
-        Where susceptibility is defined.
-    brain_mask : ndarray, bool
-        The brain mask of the recipe or the caller. `mask` lacks what the background method took off its rim.
+        The brain, found by the recipe or given by the caller. Where `local_field.mask` is narrower, or the field is
+        too noisy to count, susceptibility rests on the voxels around and on its smoothness.
     field_map : FieldMap
         Total field, its noise, quality and residual.
     local_field : LocalField
@@ -58,7 +57,6 @@ class Reconstruction:
 
     susceptibility: np.ndarray
     mask: np.ndarray
-    brain_mask: np.ndarray
     field_map: FieldMap
     local_field: LocalField
     r2star: np.ndarray | None
@@ -143,7 +141,7 @@ def reconstruct(
             notes.append("Two echoes: the fit of the field has no residual, so its noise map rests on the magnitude.")
     progress(1.0, "done")
     return Reconstruction(
-        susceptibility, local_field.mask, mask, field_map, local_field, r2star, reference, recipe, acquisition.grid,
+        susceptibility, mask, field_map, local_field, r2star, reference, recipe, acquisition.grid,
         acquisition.identity, run.seconds, tuple(notes),
     )
 

@@ -56,8 +56,7 @@ class ReconstructionNodes:
     r2star : vtkMRMLScalarVolumeNode or None
         In 1/s; None for a single echo.
     mask : vtkMRMLSegmentationNode
-        The brain mask. It can be corrected in Segment Editor and handed in again; susceptibility is defined in all of
-        it but the rim that the background method took off, and 0 there.
+        The brain, where susceptibility is defined. It can be corrected in Segment Editor and handed in again.
     reconstruction : Reconstruction
         What the core returned, with its arrays, recipe and reference.
     notes : tuple of str
@@ -117,7 +116,7 @@ def add_to_scene(reconstruction: Reconstruction, scan: Scan) -> ReconstructionNo
     notes = (*scan.notes, *reconstruction.notes)
     with _all_or_nothing(slicer.mrmlScene):
         nodes = {key: None if array is None else _add_map(key, array, scan) for key, array in arrays.items()}
-        mask = add_segmentation(_title(scan, "brain mask"), reconstruction.brain_mask, nodes["susceptibility"])
+        mask = add_segmentation(_title(scan, "brain mask"), reconstruction.mask, nodes["susceptibility"])
         for node in filter(None, (*nodes.values(), mask)):
             _set_attributes(node, _provenance(reconstruction, scan, notes))
         _set_attributes(nodes["susceptibility"], _reference(reconstruction))

@@ -42,7 +42,7 @@ def test_every_map_is_written_on_the_grid_of_the_scan(tmp_path, reconstruction, 
     assert {p.name for p in written} == names - {"chimap.json"}
     for output, values in (
         ("chimap", reconstruction.susceptibility),
-        ("mask", reconstruction.brain_mask),
+        ("mask", reconstruction.mask),
         ("totalfield", reconstruction.field_map.field), ("localfield", reconstruction.local_field.field),
         ("fieldnoise", reconstruction.field_map.noise), ("quality", reconstruction.field_map.quality),
         ("r2star", reconstruction.r2star),

@@ -107,10 +107,10 @@ def _radii(largest: float, smallest: float, step: float, spacing: tuple[float, f
     return [radius for radius in radii if radius >= 0.8 * min(spacing)] or [max(largest, min(spacing))]
 
 
-#: Voxels at the edge of the mask are left out of all spheres if their noise exceeds this multiple of the median. Next to
-#: air the signal model fails and the noise map underrates the error, and one wild voxel spoils every sphere that holds
-#: it: on the head phantom with a mask that reaches 1 mm into the skull, leaving them in makes the error of the map five
-#: to ten times larger.
+#: Voxels at the edge of the mask are left out of all spheres if their noise exceeds this multiple of the median. Next
+#: to air the signal model fails and the noise map underrates the error, and one wild voxel spoils every sphere that
+#: holds it: on the head phantom, with a mask that reaches into the skull here and there, leaving them in makes the
+#: error of the map nine times larger.
 _EDGE_NOISE = 2.5
 
 #: Inside, where a hole in the mask would shrink all spheres around it, only hopeless voxels are left out.

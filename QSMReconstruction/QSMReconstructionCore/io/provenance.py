@@ -81,7 +81,7 @@ def write_reconstruction(
     out = Path(out)
     maps = {
         "chimap": reconstruction.susceptibility,
-        "mask": reconstruction.brain_mask,
+        "mask": reconstruction.mask,
         "totalfield": reconstruction.field_map.field,
         "localfield": reconstruction.local_field.field,
         "fieldnoise": reconstruction.field_map.noise,

@@ -11,6 +11,7 @@ Marques & Bowtell, Concepts Magn Reson B 2005, 10.1002/cmr.b.20034
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 
 import numpy as np
@@ -77,8 +78,31 @@ def dipole_kernel(
         kernel[0, 0, 0] = 0
     else:
         kernel = dipole_at(*frequencies(shape, spacing), b0_direction)
+        _average_signs_of_nyquist(kernel, shape, spacing, b0_direction)
     kernel.setflags(write=False)
     return kernel
+
+
+def _average_signs_of_nyquist(kernel, shape, spacing, b0_direction) -> None:
+    """Make the kernel even in k where an axis of even length has its highest frequency, in place.
+
+    That frequency stands for plus and minus half a cycle per voxel alike. With B0 oblique the two give different
+    values, and taking one of them would make the convolution depend on the order of the axes.
+    """
+    even = [axis for axis, n in enumerate(shape) if n % 2 == 0]
+    plain = frequencies(shape, spacing)
+    flipped = [f.copy() for f in plain]
+    for axis in even:
+        flipped[axis].ravel()[shape[axis] // 2] *= -1
+    for axis in even:
+        plane = [slice(None)] * 3
+        plane[axis] = slice(shape[axis] // 2, shape[axis] // 2 + 1)
+        total = np.float32(0)
+        for signs in itertools.product((False, True), repeat=len(even)):
+            chosen = [flipped[a] if a in even and signs[even.index(a)] else plain[a] for a in range(3)]
+            chosen[axis] = chosen[axis].ravel()[plane[axis]].reshape([1, 1, 1])
+            total = total + dipole_at(*chosen, b0_direction)
+        kernel[tuple(plane)] = total / 2 ** len(even)
 
 
 def voxel_dipole(

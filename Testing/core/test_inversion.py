@@ -1,0 +1,183 @@
+"""Dipole inversion: recovery of known sources, weights, and invariances every method must have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.inversion.tkd import tkd
+from QSMReconstructionCore.inversion.weighted_tv import _SplitGradient, weighted_tv
+from QSMReconstructionCore.methods import METHODS
+from QSMReconstructionCore.numerics.dipole import dipole_kernel
+from QSMReconstructionCore.numerics.fourier import forward, frequencies, inverse
+from QSMReconstructionCore.progress import Cancelled
+
+SHAPE = (40, 44, 42)
+OBLIQUE = (0.9, 0.3, 0.3)
+
+
+def scene(spacing=(1.0, 1.0, 1.0)):
+    """A grid, a mask, a susceptibility of a few blocks, and its field."""
+    grid = Grid(SHAPE, spacing, b0_direction=OBLIQUE)
+    axes = np.meshgrid(*((np.arange(n) - (n - 1) / 2) / (n / 2) for n in SHAPE), indexing="ij")
+    mask = sum(a**2 for a in axes) < 0.8**2
+    susceptibility = np.zeros(SHAPE, dtype=np.float32)
+    susceptibility[15:24, 12:20, 16:26] = 0.10
+    susceptibility[20:30, 25:33, 12:20] = -0.05
+    susceptibility[14:18, 26:30, 26:30] = 0.20
+    field = inverse(forward(susceptibility) * dipole_kernel(SHAPE, spacing, grid.b0_direction), SHAPE)
+    return grid, mask, susceptibility, np.where(mask, field, 0)
+
+
+def correlation(found, true, mask):
+    return np.corrcoef(found[mask], true[mask])[0, 1]
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 1.0, 1.0)])
+@pytest.mark.parametrize(("method", "least"), [(weighted_tv, 0.97), (tkd, 0.85)])
+def test_known_sources_are_recovered(method, least, spacing):
+    grid, mask, susceptibility, field = scene(spacing)
+    found = method(field, mask, grid)
+    assert correlation(found, susceptibility, mask) > least
+    assert not found[~mask].any()
+    assert found.dtype == np.float32
+
+
+def test_total_variation_recovers_the_contrast_of_blocks():
+    grid, mask, susceptibility, field = scene()
+    found = weighted_tv(field, mask, grid, regularization=30.0)
+    slope = np.polyfit(susceptibility[mask], found[mask], 1)[0]
+    assert 0.95 < slope < 1.05
+
+
+@pytest.mark.parametrize("found", METHODS["inversion"].values(), ids=lambda method: method.name)
+def test_turning_image_and_b0_together_turns_the_result(found):
+    grid, mask, _, field = scene((2.0, 1.0, 1.0))
+    order = (2, 0, 1)
+    turned = Grid(
+        tuple(SHAPE[a] for a in order),
+        tuple(grid.spacing[a] for a in order),
+        b0_direction=tuple(grid.b0_direction[a] for a in order),
+    )
+    straight = found.function(field, mask, grid)
+    result = found.function(field.transpose(order), mask.transpose(order), turned)
+    np.testing.assert_allclose(result, straight.transpose(order), atol=2e-4)
+
+
+@pytest.mark.parametrize("found", METHODS["inversion"].values(), ids=lambda method: method.name)
+def test_the_field_where_the_weight_is_zero_does_not_matter(found):
+    grid, mask, _, field = scene()
+    garbage = np.zeros(SHAPE, dtype=bool)
+    garbage[::5, ::4, ::3] = True
+    weights = np.where(mask & ~garbage, np.float32(1000), np.float32(0))
+    once = found.function(np.where(garbage, np.float32(7), field), mask, grid, weights=weights)
+    again = found.function(np.where(garbage, np.float32(-3), field), mask, grid, weights=weights)
+    np.testing.assert_array_equal(once, again)
+
+
+def test_tkd_is_linear():
+    grid, mask, _, field = scene()
+    np.testing.assert_allclose(tkd(4 * field, mask, grid), 4 * tkd(field, mask, grid), atol=1e-5)
+
+
+def test_the_same_noise_twice_as_sure_needs_no_other_setting():
+    """Scaling field, noise and the prior's contrast together scales the result: the weight is in units of noise."""
+    grid, mask, _, field = scene()
+    weights = np.where(mask, np.float32(1000), np.float32(0))
+    settings = {"tolerance": 0.0, "max_iterations": 300}
+    once = weighted_tv(field, mask, grid, weights=weights, regularization=100, model_error=0.001, **settings)
+    twice = weighted_tv(
+        2 * field, mask, grid, weights=weights / 2, regularization=50, model_error=0.002, **settings
+    )
+    assert np.linalg.norm(twice - 2 * once) < 0.03 * np.linalg.norm(2 * once)
+
+
+def test_noise_where_it_is_declared_does_less_harm_than_where_it_is_not():
+    grid, mask, susceptibility, field = scene()
+    random = np.random.default_rng(0)
+    noisy = np.zeros(SHAPE, dtype=bool)
+    noisy[:, :, 24:30] = True
+    spread = np.where(noisy, 0.05, 0.0005)
+    measured = np.where(mask, field + spread * random.standard_normal(SHAPE), 0).astype(np.float32)
+    declared = weighted_tv(measured, mask, grid, weights=np.where(mask, 1 / spread, 0).astype(np.float32))
+    undeclared = weighted_tv(measured, mask, grid)
+    errors = [np.linalg.norm((found - susceptibility)[mask & ~noisy]) for found in (declared, undeclared)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_what_background_removal_took_away_is_put_back():
+    grid, mask, susceptibility, field = scene()
+
+    def smooth(volume):
+        k, j, i = frequencies(SHAPE, grid.spacing)
+        return inverse(forward(volume) * np.exp(-300 * (k * k + j * j + i * i)), SHAPE)
+
+    def lost(true_field):
+        return np.where(mask, 0.8 * smooth(true_field), np.float32(0)).astype(np.float32)
+
+    plain = weighted_tv(field - lost(field), mask, grid)
+    corrected = weighted_tv(field - lost(field), mask, grid, lost=lost)
+    errors = [np.linalg.norm((found - susceptibility)[mask]) for found in (corrected, plain)]
+    assert errors[0] < 0.9 * errors[1]
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 1.0, 0.7)])
+@pytest.mark.parametrize("shape", [(16, 18, 20), (17, 9, 15)])
+def test_the_split_gradient_is_followed_by_its_own_adjoint(shape, spacing):
+    """With threshold 0 the multiplier vanishes, so the divergence is the adjoint gradient of the gradient."""
+    x = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    gradient = _SplitGradient(np.ones(shape, dtype=bool), spacing, np.float32(1e-30))
+    divergence = np.empty(shape, dtype=np.float32)
+    gradient.update(x, divergence)
+    laplacian = sum(
+        (2 - 2 * np.cos(2 * np.pi * f * h)) / h**2 for f, h in zip(frequencies(shape, spacing), spacing)
+    )
+    expected = inverse((forward(x) * laplacian).astype(np.complex64), shape)
+    np.testing.assert_allclose(divergence, expected, atol=2e-5 * np.abs(expected).max())
+
+
+def test_gradients_that_leave_the_region_are_free():
+    region = np.zeros((8, 8, 8), dtype=bool)
+    region[2:6, 2:6, 2:6] = True
+    x = np.where(region, np.float32(1), np.float32(0))
+    gradient = _SplitGradient(region, (1.0, 1.0, 1.0), np.float32(0.1))
+    gradient.update(x, np.empty_like(x))
+    assert not gradient.multiplier.any()
+    gradient.update(np.random.default_rng(0).standard_normal(x.shape, dtype=np.float32), np.empty_like(x))
+    length = np.sqrt(np.sum(gradient.multiplier**2, axis=0))
+    assert length.max() == pytest.approx(0.1, rel=1e-5)
+    assert not length[~region].any()
+
+
+@pytest.mark.parametrize("found", METHODS["inversion"].values(), ids=lambda method: method.name)
+def test_bad_input_is_named(found):
+    grid, mask, _, field = scene()
+    with pytest.raises(ValueError, match="mask is empty"):
+        found.function(field, np.zeros_like(mask), grid)
+    with pytest.raises(ValueError, match="field must have the shape"):
+        found.function(field[1:], mask, grid)
+    spoiled = field.copy()
+    spoiled[20, 20, 20] = np.inf
+    with pytest.raises(ValueError, match="field has 1 voxel"):
+        found.function(spoiled, mask, grid)
+
+
+def test_weights_that_are_zero_everywhere_are_refused():
+    grid, mask, _, field = scene()
+    with pytest.raises(ValueError, match="weights must be positive"):
+        weighted_tv(field, mask, grid, weights=np.zeros(SHAPE, dtype=np.float32))
+
+
+def test_it_reports_each_iteration_and_can_be_cancelled():
+    grid, mask, _, field = scene()
+    fractions = []
+
+    def stop_at_the_third(fraction, message):
+        fractions.append(fraction)
+        if len(fractions) == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        weighted_tv(field, mask, grid, progress=stop_at_the_third)
+    assert fractions == sorted(fractions)

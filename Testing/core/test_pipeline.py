@@ -1,0 +1,127 @@
+"""The whole reconstruction, from wrapped phase to a referenced map."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from QSMReconstructionCore.acquisition import Acquisition
+from QSMReconstructionCore.metrics import score
+from QSMReconstructionCore.phantom import LABELS, head_phantom
+from QSMReconstructionCore.pipeline import reconstruct
+from QSMReconstructionCore.progress import Cancelled
+from QSMReconstructionCore.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def scan():
+    """A 2.5 mm head, oblique by (25, 25) degrees, whose echoes are short enough for such voxels."""
+    return head_phantom(
+        shape=(72, 86, 72), spacing=(2.5, 2.5, 2.5), tilt=(25.0, 25.0), echo_times=(0.003, 0.007, 0.011, 0.015)
+    )
+
+
+@pytest.fixture(scope="module")
+def cache():
+    return {}
+
+
+@pytest.fixture(scope="module")
+def default(scan, cache):
+    return reconstruct(scan.acquisition, "default", cache=cache)
+
+
+def test_the_default_recipe_finds_the_susceptibility_of_the_head(scan, default):
+    result = score(default.susceptibility, scan.susceptibility, scan.mask, scan.labels, LABELS)
+    assert result["correlation"] > 0.8
+    assert 0.88 < result["regional"]["slope"] < 1.12
+
+
+def test_no_deep_nucleus_has_the_wrong_sign(scan, default):
+    inside = scan.mask & default.mask
+    true = scan.susceptibility - scan.susceptibility[inside].mean()
+    for label in (1, 2, 3, 4, 5, 6, 21, 22, 23, 24, 25, 26):
+        voxels = inside & (scan.labels == label)
+        assert default.susceptibility[voxels].mean() * true[voxels].mean() > 0, LABELS[label]
+
+
+def test_the_map_has_mean_zero_in_the_brain_and_is_zero_outside(default):
+    assert default.susceptibility[default.mask].mean() == pytest.approx(0, abs=1e-6)
+    assert not default.susceptibility[~default.mask].any()
+    assert default.reference.region == "whole brain"
+    assert default.reference.sd == pytest.approx(default.susceptibility[default.mask].std(), rel=1e-3)
+
+
+def test_the_preview_agrees_with_the_default_in_less_contrast(scan, default, cache):
+    preview = reconstruct(scan.acquisition, "preview", cache=cache)
+    both = preview.mask & default.mask
+    assert np.corrcoef(preview.susceptibility[both], default.susceptibility[both])[0, 1] > 0.6
+
+
+def test_changing_the_inversion_repeats_the_inversion_only(scan, default, cache):
+    recipe = default.recipe.with_values({"inversion.method": "tkd"})
+    again = reconstruct(scan.acquisition, recipe, cache=cache)
+    assert set(again.seconds) == {"inversion", "reference"}
+    assert again.field_map is default.field_map
+
+
+def test_a_given_mask_is_used_as_it_is(scan):
+    mask = scan.mask.copy()
+    mask[:, :, :30] = False
+    result = reconstruct(scan.acquisition, "preview", mask=mask)
+    np.testing.assert_array_equal(result.mask, mask)
+    assert "mask" not in result.seconds
+
+
+def test_referencing_again_needs_no_inversion_and_can_be_undone(default):
+    bare = default.with_reference("no_reference")
+    assert bare.reference.subtracted == 0
+    assert bare.recipe.stages["reference"]["method"] == "no_reference"
+    shift = bare.susceptibility[bare.mask] - default.susceptibility[default.mask]
+    np.testing.assert_allclose(shift, default.reference.subtracted, atol=1e-6)
+    np.testing.assert_allclose(
+        bare.with_reference("whole_brain").susceptibility, default.susceptibility, atol=1e-6
+    )
+
+
+def test_progress_grows_to_one_and_names_the_stages(scan, cache):
+    reports = []
+    reconstruct(scan.acquisition, "preview", lambda *report: reports.append(report))
+    fractions = [fraction for fraction, _ in reports]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    text = " ".join(message for _, message in reports)
+    for stage in ("Brain mask", "Field map", "Background field", "Dipole inversion"):
+        assert stage in text
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.25, 0.5])
+def test_it_can_be_cancelled_in_any_stage(scan, fraction):
+    def cancel(done, message):
+        if done >= fraction:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        reconstruct(scan.acquisition, "default", cancel)
+
+
+def test_a_single_echo_works_and_says_what_it_lacks(scan):
+    whole = scan.acquisition
+    single = Acquisition(
+        whole.magnitude[2:3], whole.phase[2:3], whole.echo_times[2:3], whole.field_strength, whole.grid
+    )
+    result = reconstruct(single, "default", mask=scan.mask)
+    assert result.r2star is None
+    assert any("single echo" in note for note in result.notes)
+    assert np.corrcoef(result.susceptibility[scan.mask], scan.susceptibility[scan.mask])[0, 1] > 0.6
+
+
+def test_the_recipe_of_the_result_repeats_it(scan, default):
+    again = reconstruct(scan.acquisition, Recipe.from_json(default.recipe.to_json()))
+    np.testing.assert_allclose(again.susceptibility, default.susceptibility, atol=1e-6)
+    assert again.input_identity == default.input_identity
+
+
+def test_an_empty_mask_is_refused(scan):
+    with pytest.raises(ValueError, match="mask is empty"):
+        reconstruct(scan.acquisition, mask=np.zeros_like(scan.mask))
