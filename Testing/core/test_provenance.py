@@ -29,7 +29,7 @@ def reconstruction(acquisition):
     defined = brain.copy()
     defined[0] = False
     return Reconstruction(
-        maps[0], defined, brain, FieldMap(*maps[1:5]), LocalField(maps[5], defined, maps[6]), maps[7],
+        maps[0], brain, FieldMap(*maps[1:5]), LocalField(maps[5], defined, maps[6]), maps[7],
         Reference("whole brain", 90, 0.0123, 0.0, 0.05), Recipe.preset("preview"), acquisition.grid,
         acquisition.identity, {"inversion": 1.234}, ("A note.",),
     )
