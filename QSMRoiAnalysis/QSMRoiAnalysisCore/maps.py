@@ -1,10 +1,10 @@
-"""A susceptibility map with what its numbers mean: unit and reference."""
+"""Maps with what their numbers mean: unit and, for susceptibility, the reference."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,17 +68,68 @@ class SusceptibilityMap:
     mask: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.values)
-        if values.shape != self.grid.shape:
-            raise ValueError(
-                f"{self.name} must be one volume of the shape {self.grid.shape} (k, j, i), but got {values.shape}."
-            )
-        if values.dtype.kind not in "iuf":
-            raise ValueError(f"{self.name} must hold real numbers, but got {values.dtype}.")
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", _checked_volume(self.name, self.values, self.grid))
         check_unit("the unit of the map", self.unit)
         if self.mask is not None:
             object.__setattr__(self, "mask", checked_mask(self.mask, self.grid.shape))
+
+    def without(self, excluded: np.ndarray) -> SusceptibilityMap:
+        """The map without the voxels that a bool array marks, such as veins or voxels of low quality.
+
+        They are then no part of the mask, so the coverage of a region says how much of it is left.
+        """
+        excluded = checked_mask(excluded, self.grid.shape)
+        return replace(self, mask=~excluded if self.mask is None else self.mask & ~excluded)
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterMap:
+    """A map of another quantity, such as R2* in 1/s, to measure in the same regions.
+
+    Attributes
+    ----------
+    values : ndarray, float, shape (k, j, i)
+        In `unit`.
+    grid : Grid
+        Where the voxels lie.
+    unit : str
+        Unit of the values, as tables shall name it; "1" for none.
+    name : str
+        How tables call the map.
+    mask : ndarray, bool, shape (k, j, i), optional
+        Where the map is defined.
+
+    Raises
+    ------
+    ValueError
+        If the values are not one volume on the grid, the unit is empty or one of susceptibility, or the mask does not
+        fit.
+    """
+
+    values: np.ndarray
+    grid: Grid
+    unit: str
+    name: str
+    mask: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _checked_volume(self.name, self.values, self.grid))
+        if not self.unit.strip() or self.unit in UNITS:
+            raise ValueError(
+                f"the unit of {self.name} must be that of another quantity than susceptibility, 1/s for instance, but "
+                f"got {self.unit!r}."
+            )
+        if self.mask is not None:
+            object.__setattr__(self, "mask", checked_mask(self.mask, self.grid.shape))
+
+
+def _checked_volume(name: str, values: np.ndarray, grid: Grid) -> np.ndarray:
+    values = np.asarray(values)
+    if values.shape != grid.shape:
+        raise ValueError(f"{name} must be one volume of the shape {grid.shape} (k, j, i), but got {values.shape}.")
+    if values.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must hold real numbers, but got {values.dtype}.")
+    return values
 
 
 def check_unit(name: str, unit: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from .maps import UNITS, SusceptibilityMap, check_unit
+from .descriptors import Descriptor, Sample, descriptor
+from .maps import UNITS, ParameterMap, SusceptibilityMap, check_unit
+from .norms import AgeNorm
 from .regions import Region, find_regions, union_mask
 
 _NAN = float("nan")
@@ -46,12 +49,85 @@ class Measurement:
     map: str = _column("Map", "Name of the map")
 
 
+@lru_cache
+def row_type(names: tuple[str, ...] = ()) -> type[Measurement]:
+    """The class of rows that have the columns of `Measurement` and, behind them, those of some descriptors.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Descriptors (`descriptors.DESCRIPTORS`), each once.
+
+    Returns
+    -------
+    type
+        `Measurement` itself without names, else a dataclass that extends it.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, occurs twice, or is a column of every table.
+    """
+    if not names:
+        return Measurement
+    if len(set(names)) < len(names):
+        raise ValueError(f"Each descriptor can be asked for once, but got {', '.join(names)}.")
+    if known := [name for name in names if name in Measurement.__dataclass_fields__]:
+        raise ValueError(f"{known[0]!r} is a column of every table. Leave it out of the descriptors.")
+    columns = [(one.name, one.kind, _column(one.title, one.description, one.unit)) for one in map(descriptor, names)]
+    return make_dataclass("Measurement", columns, bases=(Measurement,), frozen=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What to describe beyond the columns that every table has.
+
+    Attributes
+    ----------
+    descriptors : tuple of str
+        Columns to add, in this order: names of `descriptors.DESCRIPTORS`, or `p90`, `trimmed_mean_10`,
+        `fraction_below_70ppb` with other numbers.
+    noise : ndarray, shape (k, j, i), optional
+        Standard deviation of the noise of the map, in the unit of the map.
+    neighbor : str
+        Region whose mean is taken from the mean of each region: of the same side where it has sides.
+    norms : mapping of str to AgeNorm, optional
+        Structure -> mean susceptibility of controls in ppm over age, relative to the same reference.
+    age : float
+        Age in years, for the norms.
+    more_affected : {"left", "right", ""}
+        The more affected side of the brain, which is opposite to the more affected side of the body.
+    """
+
+    descriptors: tuple[str, ...] = ()
+    noise: np.ndarray | None = None
+    neighbor: str = ""
+    norms: Mapping[str, AgeNorm] | None = None
+    age: float = _NAN
+    more_affected: str = ""
+
+    def __post_init__(self) -> None:
+        given = {
+            "noise": self.noise is not None,
+            "neighbor": bool(self.neighbor),
+            "norms": self.norms is not None and np.isfinite(self.age),
+            "more_affected": bool(self.more_affected),
+        }
+        for chosen in map(descriptor, self.descriptors):
+            if chosen.needs and not given[chosen.needs]:
+                needed = "norms and the age" if chosen.needs == "norms" else chosen.needs
+                raise ValueError(f"The descriptor {chosen.name!r} needs {needed}, but got none.")
+        if self.more_affected not in ("left", "right", ""):
+            raise ValueError(f"more_affected must be left or right, but got {self.more_affected!r}.")
+
+
 def measure(
     susceptibility: SusceptibilityMap,
     regions: Sequence[Region],
     *,
     reference: str | None = None,
     unit: str = "ppm",
+    request: Request | None = None,
 ) -> tuple[Measurement, ...]:
     """Measure every region of a map.
 
@@ -66,6 +142,8 @@ def measure(
         default, the reference of the map is kept.
     unit : {"ppm", "ppb"}
         Unit of the measures.
+    request : Request, optional
+        Descriptors to add as further columns.
 
     Returns
     -------
@@ -75,8 +153,8 @@ def measure(
     Raises
     ------
     ValueError
-        If the unit or the reference is unknown, no region has a voxel, the reference has none inside the mask, or a
-        value to be measured is not finite.
+        If the unit, the reference, a descriptor or what it needs is unknown, no region has a voxel, the reference has
+        none inside the mask, or a value to be measured is not finite.
 
     Notes
     -----
@@ -84,28 +162,134 @@ def measure(
     removes an offset that all regions share, and adds the error of that region's mean to each of them.
     """
     check_unit("unit", unit)
-    if not any(region.voxels for region in regions):
-        raise ValueError("None of the regions has a voxel on the map. Choose regions inside its field of view.")
+    _check_regions(regions)
     factor = UNITS[unit] / UNITS[susceptibility.unit]
     zero, zero_facts = _zero(susceptibility, regions, reference, UNITS[unit], factor)
-    rows = []
-    for region in regions:
-        values = (_finite_values(susceptibility, region.box, region.inside, region.name) - zero) * factor
-        rows.append(
-            Measurement(
-                region=region.structure,
-                side=region.side,
-                label=region.label,
-                voxels=values.size,
-                volume_mm3=values.size * susceptibility.grid.voxel_volume,
-                **_statistics(values),
-                coverage=_coverage(region, values.size),
-                **zero_facts,
+    return _rows(susceptibility, regions, request or Request(), zero, factor, {**zero_facts, "unit": unit})
+
+
+def values_of(
+    susceptibility: SusceptibilityMap, regions: Sequence[Region], *, reference: str | None = None, unit: str = "ppm"
+) -> tuple[np.ndarray, ...]:
+    """The values that `measure` summarizes: for each region those of its voxels inside the mask, float64, shape (n,).
+
+    Parameters and errors are those of `measure`.
+    """
+    check_unit("unit", unit)
+    _check_regions(regions)
+    factor = UNITS[unit] / UNITS[susceptibility.unit]
+    zero, _ = _zero(susceptibility, regions, reference, UNITS[unit], factor)
+    return _values(susceptibility, regions, zero, factor)
+
+
+def measure_parameter(
+    parameter: ParameterMap, regions: Sequence[Region], *, request: Request | None = None
+) -> tuple[Measurement, ...]:
+    """Measure every region of a map of another quantity, in its own unit and without a reference.
+
+    Parameters
+    ----------
+    parameter : ParameterMap
+        The map, on the grid of the regions.
+    regions : sequence of Region
+        They may overlap.
+    request : Request, optional
+        Descriptors to add. Those that need noise, norms or a threshold in ppb concern susceptibility; they are NaN.
+
+    Returns
+    -------
+    tuple of Measurement
+        One for each region, with the columns that `measure` gives for the same request.
+
+    Raises
+    ------
+    ValueError
+        As for `measure`.
+    """
+    _check_regions(regions)
+    request = request or Request()
+    facts = {"reference": "", "reference_mean": _NAN, "reference_sd": _NAN, "unit": parameter.unit}
+    return _rows(parameter, regions, request, 0.0, 1.0, facts)
+
+
+def _check_regions(regions: Sequence[Region]) -> None:
+    if not any(region.voxels for region in regions):
+        raise ValueError("None of the regions has a voxel on the map. Choose regions inside its field of view.")
+
+
+def _values(measured, regions: Sequence[Region], zero: float, factor: float) -> tuple[np.ndarray, ...]:
+    return tuple(
+        (_finite_values(measured, region.box, region.inside, region.name) - zero) * factor for region in regions
+    )
+
+
+def _rows(measured, regions, request: Request, zero: float, factor: float, facts: dict) -> tuple[Measurement, ...]:
+    values = _values(measured, regions, zero, factor)
+    chosen, row = tuple(map(descriptor, request.descriptors)), row_type(request.descriptors)
+    samples = _samples(measured, regions, values, request, factor, facts["unit"]) if chosen else [None] * len(values)
+    return tuple(
+        row(
+            region=region.structure,
+            side=region.side,
+            label=region.label,
+            voxels=within.size,
+            volume_mm3=within.size * measured.grid.voxel_volume,
+            **_statistics(within),
+            coverage=_coverage(region, within.size),
+            **facts,
+            map=measured.name,
+            **{one.name: _described(one, sample) for one in chosen},
+        )
+        for region, within, sample in zip(regions, values, samples)
+    )
+
+
+def _samples(measured, regions, values, request: Request, factor: float, unit: str) -> list[Sample]:
+    """What the descriptors look at: the values of each region with those of the regions it is compared to."""
+    by_name = {(region.structure, region.side): within for region, within in zip(regions, values)}
+    neighbors = find_regions(regions, request.neighbor) if request.neighbor else ()
+    is_susceptibility = unit in UNITS
+    samples = []
+    for region, within in zip(regions, values):
+        neighbor = [one for one in neighbors if one.side == region.side] or neighbors
+        noise, limit = None, _NAN
+        if is_susceptibility and request.noise is not None:
+            noise = _noise(measured, region, request.noise) * factor
+        if is_susceptibility and request.norms and region.structure in request.norms:
+            limit = request.norms[region.structure].prediction_interval(request.age)[1] * UNITS[unit]
+        other = {"left": "right", "right": "left"}.get(region.side)
+        samples.append(
+            Sample(
+                values=within,
                 unit=unit,
-                map=susceptibility.name,
+                voxel_volume=measured.grid.voxel_volume,
+                side=region.side,
+                noise=noise,
+                opposite=by_name.get((region.structure, other)),
+                neighbor=np.concatenate([by_name[one.structure, one.side] for one in neighbor]) if neighbor else None,
+                neighbor_name=", ".join(one.name for one in neighbor),
+                high_iron_threshold=limit,
+                more_affected=request.more_affected,
+                erosion=region.erosion,
             )
         )
-    return tuple(rows)
+    return samples
+
+
+def _noise(measured, region: Region, noise: np.ndarray) -> np.ndarray:
+    noise = np.asarray(noise)
+    if noise.shape != measured.grid.shape:
+        raise ValueError(f"noise must have the shape of the map, {measured.grid.shape}, but got {noise.shape}.")
+    found = _measured_voxels(measured, region.box, region.inside, noise)
+    if not np.all(np.isfinite(found)) or np.any(found < 0):
+        raise ValueError(f"noise must be finite and not negative, but is not so in {region.name}.")
+    return found
+
+
+def _described(one: Descriptor, sample: Sample) -> float | str:
+    if one.needs == "noise" and sample.noise is None:
+        return _NAN  # a map of another quantity, whose noise is not given
+    return one(sample)
 
 
 def _zero(susceptibility, regions, reference, unit_per_ppm, factor) -> tuple[float, dict[str, object]]:
@@ -126,14 +310,19 @@ def _zero(susceptibility, regions, reference, unit_per_ppm, factor) -> tuple[flo
     }
 
 
-def _finite_values(susceptibility: SusceptibilityMap, box, inside: np.ndarray, name: str) -> np.ndarray:
-    if susceptibility.mask is not None:
-        inside = inside & susceptibility.mask[box]
-    values = susceptibility.values[box][inside].astype(np.float64)
+def _measured_voxels(measured, box, inside: np.ndarray, volume: np.ndarray) -> np.ndarray:
+    """Values of a volume where a region lies inside the mask of the map."""
+    if measured.mask is not None:
+        inside = inside & measured.mask[box]
+    return volume[box][inside].astype(np.float64)
+
+
+def _finite_values(measured, box, inside: np.ndarray, name: str) -> np.ndarray:
+    values = _measured_voxels(measured, box, inside, measured.values)
     bad = values.size - int(np.count_nonzero(np.isfinite(values)))
     if bad:
         raise ValueError(
-            f"{susceptibility.name} has {bad} voxel(s) in {name} that are not finite (NaN or infinite). "
+            f"{measured.name} has {bad} voxel(s) in {name} that are not finite (NaN or infinite). "
             "Give a mask that leaves them out."
         )
     return values

@@ -39,6 +39,8 @@ class Region:
         Which voxels of the box belong to the region. Of shape (0, 0, 0) for a region without voxels.
     in_field : float
         Fraction of the region that lies on the grid of the map; the rest was cut off where the field of view ends.
+    erosion : float
+        How much was taken off its surface, in mm.
     structure, side : str
         The name without its side, and the side: "left", "right", or "" for the midline. Parsed from the name.
     """
@@ -48,6 +50,7 @@ class Region:
     box: tuple[slice, slice, slice]
     inside: np.ndarray
     in_field: float = 1.0
+    erosion: float = 0.0
     structure: str = field(init=False)
     side: str = field(init=False)
 

@@ -24,7 +24,7 @@ MANY_ZEROS = 0.05
 
 
 def remarks(
-    susceptibility: SusceptibilityMap, regions: Sequence[Region], rows: Sequence[Measurement]
+    susceptibility: SusceptibilityMap, regions: Sequence[Region], rows: Sequence[Measurement], derived: int = 0
 ) -> tuple[str, ...]:
     """Sentences on what limits these measurements.
 
@@ -36,6 +36,8 @@ def remarks(
         What was measured.
     rows : sequence of Measurement
         The result, in the order of the regions.
+    derived : int
+        How many regions at the end were made of the others, with which they share voxels on purpose.
 
     Returns
     -------
@@ -68,7 +70,8 @@ def remarks(
             f"More than {MANY_ZEROS:.0%} of the values are exactly 0, as outside a brain mask: {_named(zeros)}. "
             "Measure with the mask to leave them out."
         )
-    shared = [f"{a.name} and {b.name} ({voxels} voxels)" for a, b, voxels in overlaps(regions)]
+    labeled = regions[: len(regions) - derived]
+    shared = [f"{a.name} and {b.name} ({voxels} voxels)" for a, b, voxels in overlaps(labeled)]
     if shared:
         found.append(f"Regions share voxels: {_named(shared)}.")
     return tuple(found)

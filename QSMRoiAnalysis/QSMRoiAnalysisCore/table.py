@@ -1,4 +1,4 @@
-"""The tidy table: one row for each region and map, as tab-separated text."""
+"""Tidy tables, such as that of one row for each region and map, as tab-separated text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from QSMReconstructionCore.io.staging import staged_file
 
-from .measures import Measurement
+from .descriptors import is_descriptor
+from .measures import Measurement, row_type
 
 #: What the table says where there is no value, as in BIDS.
 MISSING = "n/a"
@@ -24,15 +25,17 @@ _GUARDED = _RUNS + "'"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
-def write_table(path: str | os.PathLike, rows: Sequence[Measurement]) -> None:
-    """Write measurements as tab-separated values: complete under its name, or not at all.
+def write_table(path: str | os.PathLike, rows: Sequence, kind: type = Measurement) -> None:
+    """Write rows as tab-separated values: complete under its name, or not at all.
 
     Parameters
     ----------
     path : path
         The file; an existing one is replaced.
-    rows : sequence of Measurement
-        One line each, below a heading of the names of the fields.
+    rows : sequence of dataclass instances
+        All of one class, such as `Measurement`: one line each, below a heading of the names of the fields.
+    kind : type
+        The class of the rows, for a table that may have none.
 
     Raises
     ------
@@ -44,7 +47,7 @@ def write_table(path: str | os.PathLike, rows: Sequence[Measurement]) -> None:
     Names come from files of other people. A cell of text that a spreadsheet would run as a formula is written with an
     apostrophe in front, and control characters become spaces; numbers stay numbers, also negative ones.
     """
-    columns = [column.name for column in fields(Measurement)]
+    columns = [column.name for column in fields(rows[0] if rows else kind)]
     lines = ["\t".join(columns)]
     lines += ["\t".join(_cell(getattr(row, column)) for column in columns) for row in rows]
     path = Path(path)
@@ -55,8 +58,19 @@ def write_table(path: str | os.PathLike, rows: Sequence[Measurement]) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def read_table(path: str | os.PathLike) -> tuple[Measurement, ...]:
+def read_table(path: str | os.PathLike, kind: type = Measurement) -> tuple:
     """Read the table that `write_table` wrote.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    kind : type
+        The class of the rows. Rows of regions come with the descriptors that the table has.
+
+    Returns
+    -------
+    tuple of dataclass instances
 
     Raises
     ------
@@ -66,10 +80,13 @@ def read_table(path: str | os.PathLike) -> tuple[Measurement, ...]:
     path = Path(path)
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     titles = lines[0].split("\t") if lines else []
-    types = typing.get_type_hints(Measurement)
+    types = typing.get_type_hints(kind)
     missing = [name for name in types if name not in titles]
     if missing:
-        raise ValueError(f"{path.name} is no table of regions: it lacks the column(s) {', '.join(missing)}.")
+        raise ValueError(f"{path.name} is no table of this kind: it lacks the column(s) {', '.join(missing)}.")
+    if kind is Measurement:
+        kind = row_type(tuple(title for title in titles if title not in types and is_descriptor(title)))
+        types = typing.get_type_hints(kind)
     rows = []
     for number, line in enumerate(lines[1:], 2):
         cells = line.split("\t")
@@ -77,7 +94,7 @@ def read_table(path: str | os.PathLike) -> tuple[Measurement, ...]:
             raise ValueError(f"{path.name}, line {number}: expected {len(titles)} columns, but got {len(cells)}.")
         by_title = dict(zip(titles, cells))
         try:
-            rows.append(Measurement(**{name: _value(by_title[name], kind) for name, kind in types.items()}))
+            rows.append(kind(**{name: _value(by_title[name], kind) for name, kind in types.items()}))
         except ValueError as error:
             raise ValueError(f"{path.name}, line {number}: {error}.") from None
     return tuple(rows)

@@ -71,10 +71,10 @@ def fill_table(table, rows: Sequence[Measurement]) -> None:
     rows : sequence of Measurement
         At least one, all in the same unit.
     """
-    kinds = typing.get_type_hints(Measurement)
+    kinds = typing.get_type_hints(type(rows[0]))
     with slicer.util.NodeModify(table):
         table.RemoveAllColumns()
-        for column in fields(Measurement):
+        for column in fields(rows[0]):
             array = _COLUMN_CLASSES[kinds[column.name]]()
             array.SetName(column.name)
             for row in rows:
@@ -82,7 +82,7 @@ def fill_table(table, rows: Sequence[Measurement]) -> None:
                 array.InsertNextValue(plain_text(value) if isinstance(value, str) else value)
             table.AddColumn(array)
             title, unit = column.metadata["title"], column.metadata["unit"]
-            unit = rows[0].unit if unit == "map" else unit
+            unit = unit.replace("map", rows[0].unit)
             table.SetColumnTitle(column.name, f"{title} [{unit}]" if unit else title)
             table.SetColumnUnitLabel(column.name, unit)
             table.SetColumnDescription(column.name, column.metadata["description"])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from QSMReconstructionCore.grid import Grid
-from QSMReconstructionCore.io.nifti import write_nifti
+from QSMReconstructionCore.io.nifti import read_nifti, write_nifti
 from QSMRoiAnalysisCore.__main__ import main
+from QSMRoiAnalysisCore.histogram import HistogramBin
 from QSMRoiAnalysisCore.table import read_table
 
 GRID = Grid((8, 9, 10), direction=((0, 0.6, 0.8), (0, 0.8, -0.6), (1, 0, 0)), spacing=(2.0, 1.0, 1.0))
@@ -154,3 +155,75 @@ def test_the_core_needs_no_slicer_and_no_qt():
     done = python("-c", code)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 6
+
+
+def test_columns_regions_and_maps_are_added_as_asked(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    labels, _ = read_nifti(folder / "labels.nii.gz")
+    write_nifti(folder / "noise.nii.gz", np.full(GRID.shape, 0.01), GRID)
+    write_nifti(folder / "r2star.nii.gz", np.where(labels, 25.0, 0), GRID)
+    write_nifti(folder / "veins.nii.gz", np.indices(GRID.shape)[0] == 1, GRID)
+    (folder / "participants.tsv").write_text("participant_id\tmore_affected_side\nsub-01\tleft\n")
+    controls = "".join(f"Caudate\t{age}\t{40 + age / 10 + age % 3}\tppb\n" for age in (40, 50, 60, 70))
+    (folder / "norms.tsv").write_text(f"region\tage\tmean\tunit\n{controls}")
+    asked = [
+        "--lookup", "names.tsv", "--unit", "ppb", "--measures", "side_difference", "mean_error", "affected",
+        "rii_voxels", "neighbor_difference", "--noise", "noise.nii.gz", "--exclude", "veins.nii.gz",
+        "--neighbor", "Ventricle", "--participants", "participants.tsv", "--subject", "01", "--norms", "norms.tsv",
+        "--age", "80", "--also", "r2star.nii.gz", "1/s", "--group", "Both=Caudate+Ventricle", "--histogram", "H.tsv",
+        "--bin-width", "20",
+    ]
+    assert main(["measure", *FILES, *asked]) == 1
+    assert "No side has all members of the group 'Both'" in capsys.readouterr().err
+    asked[asked.index("Both=Caudate+Ventricle")] = "Striatum=Caudate"
+    assert main(["measure", *FILES, *asked]) == 0
+    said = capsys.readouterr().err
+    assert "2 structure(s) have no norm" in said and "the norm is extrapolated" in said and "share voxels" not in said
+    rows = read_table(folder / "T.tsv")
+    names = ["Ventricle", "Caudate", "Caudate", "Striatum", "Striatum"]
+    assert [(row.region, row.map, row.unit) for row in rows] == [
+        (name, one, unit) for one, unit in (("chimap", "ppb"), ("r2star", "1/s")) for name in names
+    ]
+    left, right = rows[1], rows[2]
+    assert (left.voxels, left.coverage) == (30, pytest.approx(2 / 3, rel=1e-6))
+    assert left.side_difference == right.side_difference == pytest.approx(-10, rel=1e-5)
+    assert left.mean_error == pytest.approx(10 / 30**0.5, rel=1e-6)
+    assert (left.affected, right.affected) == ("less", "more")
+    assert left.neighbor_difference == pytest.approx(60, rel=1e-5)
+    assert (left.rii_voxels, right.rii_voxels) == (0, 30) and rows[5].mean == 25
+    counted = read_table(folder / "H.tsv", HistogramBin)
+    assert [(one.low, one.voxels) for one in counted if one.region == "Caudate"] == [(40, 30), (60, 30)]
+
+
+def test_parts_and_erosion_reach_the_table(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    command = ["measure", *FILES, "--lookup", "names.tsv"]
+    assert main([*command, "--thirds", "Ventricle", "--below", "Ventricle=Caudate", "--slab", "Caudate=-99:3"]) == 0
+    parts = {(row.region, row.side): row.voxels for row in read_table(folder / "T.tsv")[3:]}
+    assert parts == {
+        ("Ventricle anterior third", ""): 30, ("Ventricle middle third", ""): 45, ("Ventricle posterior third", ""): 30,
+        ("Ventricle below Caudate", ""): 0, ("Caudate slab", "left"): 15, ("Caudate slab", "right"): 15,
+    }
+    assert main([*command, "--erode", "0.6"]) == 0
+    rows = read_table(folder / "T.tsv")
+    assert [(row.voxels, row.erosion_mm) for row in rows] == [(45, 0.6), (9, 0.6), (9, 0.6)]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--group", "Striatum"), "--group must be a name, =, and what it is made of"),
+        (("--group", "Striatum=Caudate+Putamen"), "no region 'Putamen'"),
+        (("--slab", "Caudate=a:b"), "--slab needs a number of mm, but got 'a'"),
+        (("--participants", "names.tsv"), "--participants needs --subject"),
+        (("--measures", "entropy"), "no descriptor 'entropy'"),
+        (("--measures", "noise"), "needs noise"),
+        (("--also", "chimap.nii.gz", "ppm"), "another quantity than susceptibility"),
+        (("--thirds", "Caudate"), "no long axis"),
+        (("--histogram", "H.tsv", "--bin-width", "0"), "bin_width must be a positive number"),
+    ],
+)
+def test_additions_that_cannot_be_made_leave_no_file(folder, monkeypatch, capsys, more, message):
+    monkeypatch.chdir(folder)
+    assert main(["measure", *FILES, "--lookup", "names.tsv", *more]) == 1
+    assert message in capsys.readouterr().err and not (folder / "T.tsv").exists() and not (folder / "H.tsv").exists()

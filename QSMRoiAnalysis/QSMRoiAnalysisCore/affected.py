@@ -1,0 +1,52 @@
+"""The more affected side of a subject, from the table of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
+_UNKNOWN = ("", "n/a", "na", "none", "both", "bilateral", "symmetric", "equal")
+_OTHER = {"left": "right", "right": "left", "": ""}
+
+
+def read_more_affected(path: str | Path, subject: str, column: str, *, body: bool = True) -> str:
+    """The more affected side of the brain of a subject.
+
+    Parameters
+    ----------
+    path : path
+        Tab-separated, with a column `participant_id` ("sub-01"), such as the `participants.tsv` of BIDS.
+    subject : str
+        With or without "sub-".
+    column : str
+        Where the side is given: left, right, L or R; n/a or bilateral where there is none.
+    body : bool
+        Whether the column means the side of the body, as clinical scores do. The more affected hemisphere is then the
+        opposite one. Otherwise the column means the hemisphere.
+
+    Returns
+    -------
+    {"left", "right", ""}
+        Of the brain; empty where no side is more affected.
+
+    Raises
+    ------
+    ValueError
+        If the column or the subject is missing, the subject is listed twice, or the side is none of these words.
+    """
+    path = Path(path)
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    titles = lines[0].split("\t") if lines else []
+    for title in ("participant_id", column):
+        if title not in titles:
+            raise ValueError(f"{path.name} has no column {title!r}; it has {', '.join(titles) or 'none'}.")
+    wanted = subject.removeprefix("sub-")
+    rows = [dict(zip(titles, line.split("\t"))) for line in lines[1:] if line.strip()]
+    found = [row for row in rows if row["participant_id"].strip().removeprefix("sub-") == wanted]
+    if len(found) != 1:
+        raise ValueError(f"{path.name} lists the subject {subject} {len(found)} times, but one line is needed.")
+    word = found[0].get(column, "").strip().lower()
+    if word not in _SIDES and word not in _UNKNOWN:
+        raise ValueError(f"{path.name} gives {subject} the side {word!r} in {column}; left, right or n/a is allowed.")
+    side = _SIDES.get(word, "")
+    return _OTHER[side] if body else side

@@ -1,0 +1,250 @@
+"""The command that measures the regions of a label image."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.io.nifti import read_nifti
+
+from . import subregions
+from .affected import read_more_affected
+from .descriptors import DESCRIPTORS
+from .histogram import HistogramBin, histogram
+from .lookup import read_lookup
+from .maps import UNITS, ParameterMap, SusceptibilityMap, read_map
+from .measures import Measurement, Request, measure, measure_parameter
+from .norms import read_norms
+from .regions import Region, check_same_grid, find_regions, regions_from_labels
+from .remarks import absent, remarks
+from .table import write_table
+
+
+def add_command(commands) -> None:
+    """Add `measure` to the commands of a parser."""
+    command = commands.add_parser(
+        "measure",
+        help="measure the regions of a label image",
+        description="Measure the regions of a label image on a susceptibility map, as a table of one row a region.",
+    )
+    command.set_defaults(command=run)
+    command.add_argument("--map", type=Path, required=True, metavar="F", help="susceptibility map (NIfTI)")
+    command.add_argument("--labels", type=Path, required=True, metavar="F", help="label image on the grid of the map")
+    command.add_argument(
+        "--lookup", type=Path, metavar="F",
+        help="names of the labels: a dseg.tsv, or one value and name a line (default: the .tsv beside the labels)",
+    )
+    command.add_argument(
+        "--mask", type=Path, metavar="F",
+        help="where the map is defined (default: where it is not 0 for maps of this software, else everywhere)",
+    )
+    command.add_argument(
+        "--exclude", type=Path, metavar="F", action="append", default=[],
+        help="what not to measure, such as veins or voxels of low quality (repeatable); lowers the coverage",
+    )
+    command.add_argument(
+        "--reference", metavar="NAME", help="region to call zero (default: keep the reference of the map)"
+    )
+    command.add_argument("--unit", choices=tuple(UNITS), default="ppm", help="unit of the table (default: ppm)")
+    command.add_argument(
+        "--map-unit", choices=tuple(UNITS), help="unit of the map (default: as its JSON file says, else ppm)"
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="T.tsv", help="the table")
+    _add_region_options(command.add_argument_group("regions"))
+    _add_measure_options(command.add_argument_group("measures"))
+
+
+def _add_region_options(group) -> None:
+    group.add_argument(
+        "--group", action="append", default=[], metavar="NAME=A+B",
+        help="also measure several structures as one, on each side: Striatum=Caudate+Putamen (repeatable)",
+    )
+    group.add_argument(
+        "--thirds", action="append", default=[], metavar="NAME", help="also measure thirds along the long axis"
+    )
+    group.add_argument(
+        "--quadrants", action="append", default=[], metavar="NAME",
+        help="also measure rostral and caudal, ventral and dorsal parts of a region of the brain stem",
+    )
+    group.add_argument(
+        "--below", action="append", default=[], metavar="NAME=OTHER[:MM]",
+        help="also measure the part inferior to another region, at most MM far down: SN=Red nucleus:4",
+    )
+    group.add_argument(
+        "--slab", action="append", default=[], metavar="NAME=LOW:HIGH",
+        help="also measure the part between two heights in mm (RAS): Precentral=40:60",
+    )
+    group.add_argument(
+        "--erode", type=float, default=0.0, metavar="MM",
+        help="leave out the voxels within MM of the surface of each labeled region; adds the column erosion_mm",
+    )
+
+
+def _add_measure_options(group) -> None:
+    group.add_argument(
+        "--measures", nargs="+", default=[], metavar="NAME",
+        help=f"columns to add: {', '.join(DESCRIPTORS)}, or p90, trimmed_mean_10, fraction_below_70ppb, "
+        "fraction_above_70ppb with other numbers",
+    )
+    group.add_argument(
+        "--noise", type=Path, metavar="F", help="standard deviation of the noise of the map, in the unit of the map"
+    )
+    group.add_argument("--neighbor", default="", metavar="NAME", help="region for neighbor_difference")
+    group.add_argument(
+        "--norms", type=Path, metavar="T.tsv", help="controls with the columns region, age, mean, unit; for rii_..."
+    )
+    group.add_argument("--age", type=float, default=float("nan"), metavar="YEARS", help="age of the subject")
+    group.add_argument(
+        "--participants", type=Path, metavar="T.tsv", help="table of the study with the more affected side of the body"
+    )
+    group.add_argument("--subject", metavar="LABEL", help="participant_id in that table")
+    group.add_argument(
+        "--affected-column", default="more_affected_side", metavar="NAME",
+        help="its column in that table (default: more_affected_side)",
+    )
+    group.add_argument(
+        "--also", nargs=2, action="append", default=[], metavar=("F", "UNIT"),
+        help="another map to measure in the same voxels, with its unit: r2star.nii.gz 1/s (repeatable)",
+    )
+    group.add_argument("--histogram", type=Path, metavar="T.tsv", help="also write histograms of the regions")
+    group.add_argument(
+        "--bin-width", type=float, default=10.0, metavar="PPB", help="width of their bins in ppb (default: 10)"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure as the options say, and write the tables."""
+    susceptibility = read_map(options.map, options.map_unit)
+    grid = susceptibility.grid
+    lookup = _lookup(options)
+    regions = regions_from_labels(_volume_on(grid, "labels", options.labels), lookup)
+    if options.mask is not None:
+        susceptibility = replace(susceptibility, mask=_volume_on(grid, "mask", options.mask))
+    for path in options.exclude:
+        susceptibility = susceptibility.without(_volume_on(grid, "exclude", path) != 0)
+    labeled = regions
+    if options.erode:
+        regions = tuple(subregions.eroded(region, grid, options.erode) for region in regions)
+    derived = _derived(regions, options, grid)
+    regions = (*regions, *derived)
+    request = _request(options, grid)
+    rows = measure(susceptibility, regions, reference=options.reference, unit=options.unit, request=request)
+    others = [
+        row for path, unit in options.also for row in _measure_other(path, unit, susceptibility, regions, request)
+    ]
+    bins: tuple[HistogramBin, ...] = ()
+    if options.histogram:
+        bins = histogram(
+            susceptibility, regions, reference=options.reference, unit=options.unit, bin_width=options.bin_width
+        )
+    write_table(options.out, [*rows, *others])
+    if options.histogram:
+        write_table(options.histogram, bins, HistogramBin)
+
+    reference = f"relative to {rows[0].reference}" if rows[0].reference else "reference unknown"
+    print(f"Measured {len(rows)} regions of {susceptibility.name} in {options.unit}, {reference}: {options.out}")
+    notes = [*remarks(susceptibility, regions, rows, len(derived)), *_norm_notes(request, regions)]
+    if missing := absent(lookup or {}, labeled):
+        notes.append(f"{len(missing)} name(s) of the lookup have no voxel, {missing[0]} for instance.")
+    for note in notes:
+        print(f"Note: {note}", file=sys.stderr)
+
+
+def _volume_on(grid: Grid, name: str, path: Path) -> np.ndarray:
+    """A volume that must lie on the grid of the map."""
+    volume, its_grid = read_nifti(path)
+    check_same_grid(f"{name} ({path.name})", its_grid, grid)
+    return volume
+
+
+def _derived(regions: Sequence[Region], options: argparse.Namespace, grid: Grid) -> tuple[Region, ...]:
+    """The groups and parts that the options ask for; a part may be one of a group."""
+    groups: list[Region] = []
+    for text in options.group:
+        name, members = _halves("--group", text)
+        groups += subregions.grouped(regions, name, [one.strip() for one in members.split("+")], grid)
+    regions, more = [*regions, *groups], groups.copy()
+    for name in options.thirds:
+        more += [part for region in find_regions(regions, name) for part in subregions.thirds(region, grid)]
+    for name in options.quadrants:
+        more += [part for region in find_regions(regions, name) for part in subregions.quadrants(region, grid)]
+    for text in options.below:
+        name, other = _halves("--below", text)
+        other, _, thickness = other.partition(":")
+        limit = _number("--below", thickness) if thickness else np.inf
+        bottoms = find_regions(regions, other.strip())
+        for region in find_regions(regions, name):
+            bottom = next((one for one in bottoms if one.side == region.side), bottoms[0])
+            more.append(subregions.below(region, bottom, grid, limit))
+    for text in options.slab:
+        name, planes = _halves("--slab", text)
+        low, _, high = planes.partition(":")
+        low, high = _number("--slab", low), _number("--slab", high)
+        more += [subregions.slab(region, grid, low, high) for region in find_regions(regions, name)]
+    return tuple(more)
+
+
+def _halves(option: str, text: str) -> tuple[str, str]:
+    name, equals, rest = text.partition("=")
+    if not (equals and name.strip() and rest.strip()):
+        raise ValueError(f"{option} must be a name, =, and what it is made of, but got {text!r}.")
+    return name.strip(), rest.strip()
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{option} needs a number of mm, but got {text!r}.") from None
+
+
+def _request(options: argparse.Namespace, grid: Grid) -> Request:
+    more_affected = ""
+    if options.participants is not None:
+        if options.subject is None:
+            raise ValueError("--participants needs --subject, the participant_id of this map.")
+        more_affected = read_more_affected(options.participants, options.subject, options.affected_column)
+    return Request(
+        descriptors=(*options.measures, *(("erosion_mm",) if options.erode else ())),
+        noise=_volume_on(grid, "noise", options.noise) if options.noise else None,
+        neighbor=options.neighbor,
+        norms=read_norms(options.norms) if options.norms else None,
+        age=options.age,
+        more_affected=more_affected,
+    )
+
+
+def _measure_other(
+    path: str, unit: str, susceptibility: SusceptibilityMap, regions: Sequence[Region], request: Request
+) -> tuple[Measurement, ...]:
+    name = Path(path).name.removesuffix(".gz").removesuffix(".nii")
+    values = _volume_on(susceptibility.grid, name, Path(path))
+    other = ParameterMap(values, susceptibility.grid, unit, name, susceptibility.mask)
+    return measure_parameter(other, regions, request=request)
+
+
+def _norm_notes(request: Request, regions: Sequence[Region]) -> list[str]:
+    if not request.norms or not any(name.startswith("rii_") for name in request.descriptors):
+        return []
+    notes = []
+    structures = dict.fromkeys(region.structure for region in regions)
+    if without := [name for name in structures if name not in request.norms]:
+        notes.append(f"{len(without)} structure(s) have no norm and so no high-iron part, {without[0]} for instance.")
+    used = [request.norms[name] for name in structures if name in request.norms]
+    if any(not norm.youngest <= request.age <= norm.oldest for norm in used):
+        notes.append(f"The age of {request.age:g} years lies outside that of the controls: the norm is extrapolated.")
+    return notes
+
+
+def _lookup(options: argparse.Namespace) -> dict[int, str] | None:
+    if options.lookup is not None:
+        return read_lookup(options.lookup)
+    stem = options.labels.name.removesuffix(".gz").removesuffix(".nii")
+    beside = options.labels.with_name(f"{stem}.tsv")
+    return read_lookup(beside) if beside.is_file() else None
