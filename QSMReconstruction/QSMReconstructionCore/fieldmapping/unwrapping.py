@@ -147,7 +147,8 @@ def _fitting_turns(part, parts: int, unwrapped, bridges, squared_distance) -> np
     steps = (unwrapped[bridges[0]] - unwrapped[bridges[1]])[facing]
     steps = np.rint(_medians(pair[facing], steps, pairs.size) / _TWO_PI).astype(np.int64)
 
-    forest = forest_of(csr_array((shortest, (pairs // parts, pairs % parts)), shape=(parts, parts)))
+    ends = np.stack([pairs // parts, pairs % parts]).astype(np.int32)  # csgraph takes no other index before scipy 1.16
+    forest = forest_of(csr_array((shortest, tuple(ends)), shape=(parts, parts)))
     child, parent = forest.order.astype(np.int64), forest.order[forest.parent].astype(np.int64)
     edge = np.searchsorted(pairs, np.minimum(child, parent) * parts + np.maximum(child, parent))
     step = steps[np.minimum(edge, pairs.size - 1)]
