@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import scipy.ndimage
 
@@ -29,15 +31,18 @@ def magnified(
     """Linear interpolation of block means to the voxels of a volume of `shape`, or of `box` in it."""
     box = box or tuple(slice(0, n) for n in shape)
     first = np.array([side.start for side in box])
-    return scipy.ndimage.affine_transform(
-        blocks,
-        1 / np.asarray(factors, float),
-        (first - (np.asarray(factors) - 1) / 2) / factors,
-        output_shape=tuple(side.stop - side.start for side in box),
-        order=1,
-        mode="nearest",
-        output=np.float32,
-    )
+    with warnings.catch_warnings():
+        # Before 1.16, scipy tells every caller what changed in 0.18.
+        warnings.filterwarnings("ignore", "The behavior of affine_transform with a 1-D", UserWarning)
+        return scipy.ndimage.affine_transform(
+            blocks,
+            1 / np.asarray(factors, float),
+            (first - (np.asarray(factors) - 1) / 2) / factors,
+            output_shape=tuple(side.stop - side.start for side in box),
+            order=1,
+            mode="nearest",
+            output=np.float32,
+        )
 
 
 def local_level(magnitude: np.ndarray, spacing: np.ndarray, inside: np.ndarray, width: float) -> np.ndarray:
