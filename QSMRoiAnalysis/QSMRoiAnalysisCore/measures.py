@@ -219,7 +219,7 @@ def _check_regions(regions: Sequence[Region]) -> None:
 
 def _values(measured, regions: Sequence[Region], zero: float, factor: float) -> tuple[np.ndarray, ...]:
     return tuple(
-        (_finite_values(measured, region.box, region.inside, region.name) - zero) * factor for region in regions
+        (finite_values(measured, region.box, region.inside, region.name) - zero) * factor for region in regions
     )
 
 
@@ -300,7 +300,7 @@ def _zero(susceptibility, regions, reference, unit_per_ppm, factor) -> tuple[flo
         return 0.0, dict(zip(("reference", "reference_mean", "reference_sd"), facts))
     chosen = find_regions(regions, reference)
     inside = union_mask(chosen, susceptibility.grid.shape)
-    values = _finite_values(susceptibility, (slice(None),) * 3, inside, f"the reference {reference}")
+    values = finite_values(susceptibility, (slice(None),) * 3, inside, f"the reference {reference}")
     if not values.size:
         raise ValueError(f"The reference region {reference!r} has no voxel inside the mask. Choose another region.")
     name = chosen[0].name if len(chosen) == 1 else chosen[0].structure
@@ -317,7 +317,8 @@ def _measured_voxels(measured, box, inside: np.ndarray, volume: np.ndarray) -> n
     return volume[box][inside].astype(np.float64)
 
 
-def _finite_values(measured, box, inside: np.ndarray, name: str) -> np.ndarray:
+def finite_values(measured: SusceptibilityMap | ParameterMap, box, inside: np.ndarray, name: str) -> np.ndarray:
+    """The values of a map in a part of a box, float64, shape (n,): those inside its mask, which must be finite."""
     values = _measured_voxels(measured, box, inside, measured.values)
     bad = values.size - int(np.count_nonzero(np.isfinite(values)))
     if bad:
