@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage
 
+from .grid import Grid
+
 #: RAS position in mm of the middle of the field of view.
 CENTRE = (0.0, -17.0, 8.0)
 
@@ -107,6 +109,14 @@ class Ellipsoid:
         a, b, c = self.semi_axes
         return np.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
 
+    def box(self, grid: Grid, side: int = 1) -> tuple[slice, slice, slice]:
+        """Voxels of a grid that may lie inside; most structures fill little of a head, so the rest is not looked at."""
+        centre = np.array([side * self.centre[0], *self.centre[1:]])
+        middle = np.asarray(grid.direction).T @ (centre - np.asarray(grid.origin))
+        reach = max(self.semi_axes)
+        ends = [((m - reach) // h, (m + reach) // h + 2) for m, h in zip(middle, grid.spacing)]
+        return tuple(slice(max(int(start), 0), max(int(stop), 0)) for start, stop in ends)
+
 
 # Nuclei of the right side (+x), in the order in which they are laid down.
 NUCLEI = (
@@ -168,12 +178,13 @@ class BandNoise:
         smooth -= scipy.ndimage.gaussian_filter(noise, 1.8, mode="wrap")
         self.lattice = smooth / smooth.std()
 
-    def at(self, start: np.ndarray, steps: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-        """Values at `start + steps @ (k, j, i)`, RAS in mm, for all voxels of `shape`; linear interpolation."""
+    def at(self, grid: Grid) -> np.ndarray:
+        """Values at the voxels of a grid, by linear interpolation."""
+        steps = np.asarray(grid.direction) * np.asarray(grid.spacing) / self.step
         middle = (self.lattice.shape[0] - 1) / 2
-        offset = (start - np.asarray(CENTRE)) / self.step + middle
+        offset = (np.asarray(grid.origin) - np.asarray(CENTRE)) / self.step + middle
         return scipy.ndimage.affine_transform(
-            self.lattice, steps / self.step, offset, output_shape=shape, order=1, mode="nearest", output=np.float32
+            self.lattice, steps, offset, output_shape=grid.shape, order=1, mode="nearest", output=np.float32
         )
 
 
@@ -196,17 +207,15 @@ def _brain_depth(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarra
     return cerebrum, np.maximum(cerebellum, stem)
 
 
-def tissue_of(
-    x: np.ndarray, y: np.ndarray, z: np.ndarray, folds: np.ndarray, folia: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tissue at points of the head.
+def tissue_of(grid: Grid, folds: BandNoise, folia: BandNoise) -> tuple[np.ndarray, np.ndarray]:
+    """Tissue at the voxels of a grid.
 
     Parameters
     ----------
-    x, y, z : ndarray, float32
-        RAS in mm, of the same shape.
-    folds, folia : ndarray, float32
-        Band noise of the cortex of cerebrum and cerebellum at the points.
+    grid : Grid
+        The voxels.
+    folds, folia : BandNoise
+        Noise that folds the cortex of cerebrum and cerebellum.
 
     Returns
     -------
@@ -215,15 +224,18 @@ def tissue_of(
     brain : ndarray, bool
         Inside the surface of the brain, sulci included.
     """
+    x, y, z = grid.world_coordinates()
     cerebrum, hindbrain = _brain_depth(x, y, z)
     depth = np.maximum(cerebrum, hindbrain)
     brain = depth > 0
-    tissue = _outside(x, y, z, depth)
+    tissue = _outside(grid, x, y, z, depth)
+    if not brain.any():
+        return tissue, brain
 
     # Cortex: sulci are thin sheets where the noise crosses zero, closing at about 20 mm depth.
-    sheet = np.abs(folds) * np.float32(3.6) + np.maximum(cerebrum - np.float32(11.0), 0) * np.float32(0.45)
+    sheet = np.abs(folds.at(grid)) * np.float32(3.6) + np.maximum(cerebrum - np.float32(11.0), 0) * np.float32(0.45)
     ribbon = np.minimum(cerebrum, sheet)
-    leaf = np.minimum(hindbrain, np.abs(folia) * np.float32(1.7) + np.maximum(hindbrain - np.float32(7.0), 0))
+    leaf = np.minimum(hindbrain, np.abs(folia.at(grid)) * np.float32(1.7) + np.maximum(hindbrain - np.float32(7.0), 0))
     ribbon = np.where(hindbrain > cerebrum, leaf * np.float32(1.4), ribbon)
     in_stem = (hindbrain > cerebrum) & (y > -42 + 0.28 * (z + 5.0)) & (np.abs(x) < 17)
     ribbon[in_stem] = 10
@@ -231,34 +243,48 @@ def tissue_of(
     tissue[brain & (ribbon < 3.3)] = GREY
     tissue[brain & (ribbon < 0.55)] = CSF
 
-    _lay_down_nuclei(tissue, brain, x, y, z)
+    _lay_down_nuclei(grid, tissue, brain, x, y, z)
     return tissue, brain
 
 
-def _outside(x: np.ndarray, y: np.ndarray, z: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def _within(ellipsoid: Ellipsoid, grid: Grid, x, y, z, side: int = 1) -> tuple[tuple[slice, ...], np.ndarray]:
+    """The ellipsoid's box in the grid, and which voxels of the box lie inside the ellipsoid."""
+    box = ellipsoid.box(grid, side)
+    return box, ellipsoid.radius(x[box], y[box], z[box], side) < 1
+
+
+def _outside(grid: Grid, x: np.ndarray, y: np.ndarray, z: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """Fluid, skull, scalp, face and air around the brain."""
-    ax = np.abs(x)
-    tissue = np.zeros(x.shape, dtype=np.uint8)
-    neck = np.sqrt((x / 56.0) ** 2 + ((y + 30.0) / 60.0) ** 2)
-    tissue[(_HEAD.radius(x, y, z) < 1) & (z > -60) | (_FACE.radius(x, y, z) < 1) | ((neck < 1) & (z < -30))] = SCALP
+    tissue = np.zeros(grid.shape, dtype=np.uint8)
+    box, inside = _within(_HEAD, grid, x, y, z)
+    tissue[box][inside & (z[box] > -60)] = SCALP
+    box, inside = _within(_FACE, grid, x, y, z)
+    tissue[box][inside] = SCALP
+    if z.min() < -30:
+        tissue[((x / 56.0) ** 2 + ((y + 30.0) / 60.0) ** 2 < 1) & (z < -30)] = SCALP
     tissue[(depth > -9.0) & (tissue == SCALP)] = SKULL
     tissue[depth > -2.2] = DURAL_FLUID
-    tissue[(_EYES.radius(ax, y, z) < 1)] = EYE
-    for sinus in _SINUSES:
-        tissue[(sinus.radius(x, y, z) < 1) & (depth < -2.6)] = AIR
-    for cells in _SIDE_AIR:
-        tissue[(cells.radius(ax, y, z) < 1) & (depth < -2.6)] = AIR
+    for side in (1, -1):
+        box, inside = _within(_EYES, grid, x, y, z, side)
+        tissue[box][inside] = EYE
+    for cavity, sides in [(sinus, (1,)) for sinus in _SINUSES] + [(cells, (1, -1)) for cells in _SIDE_AIR]:
+        for side in sides:
+            box, inside = _within(cavity, grid, x, y, z, side)
+            tissue[box][inside & (depth[box] < -2.6)] = AIR
     return tissue
 
 
-def _lay_down_nuclei(tissue: np.ndarray, brain: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+def _lay_down_nuclei(grid: Grid, tissue: np.ndarray, brain: np.ndarray, x, y, z) -> None:
     for ventricle in VENTRICLES:
         for side in (1, -1):
-            tissue[brain & (ventricle.radius(x, y, z, side) < 1)] = CSF
+            box, inside = _within(ventricle, grid, x, y, z, side)
+            tissue[box][brain[box] & inside] = CSF
     for label, nucleus in NUCLEI:
         for side in (1, -1):
-            tissue[brain & (nucleus.radius(x, y, z, side) < 1)] = label + (RIGHT if side > 0 else 0)
-    tissue[PLEXUS_CALCIFICATION.radius(x, y, z) < 1] = CALCIFICATION
+            box, inside = _within(nucleus, grid, x, y, z, side)
+            tissue[box][brain[box] & inside] = label + (RIGHT if side > 0 else 0)
+    box, inside = _within(PLEXUS_CALCIFICATION, grid, x, y, z)
+    tissue[box][inside] = CALCIFICATION
 
 
 def vein_paths(seed: int) -> list[tuple[np.ndarray, float]]:

@@ -8,11 +8,13 @@ in a real scan.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import scipy.ndimage
 
 from .acquisition import GAMMA_BAR, Acquisition, checked_echo_times
 from .anatomy import AIR, CENTRE, CSF, DURAL_FLUID, EYE, LABELS, RIGHT, TISSUES, VEIN, BandNoise, tissue_of, vein_paths
@@ -207,31 +209,27 @@ def _paint(fine: Grid, seed: int, progress: Progress) -> tuple[np.ndarray, np.nd
     susceptibility = np.empty(fine.shape, dtype=np.float32)
     folds, folia = BandNoise(17.0, seed), BandNoise(7.0, seed + 1)
     texture = BandNoise(9.0, seed + 2)
-    steps = np.asarray(fine.direction) * np.asarray(fine.spacing)
     means, spreads = _lookup("susceptibility"), _lookup("texture")
 
     def paint(slab: slice) -> None:
         part = _slab_of(fine, slab)
-        x, y, z = part.world_coordinates()
-        start = np.asarray(part.origin)
-        tissue[slab], brain[slab] = tissue_of(
-            x, y, z, folds.at(start, steps, part.shape), folia.at(start, steps, part.shape)
-        )
+        tissue[slab], brain[slab] = tissue_of(part, folds, folia)
         here = tissue[slab]
-        susceptibility[slab] = means[here] + spreads[here] * texture.at(start, steps, part.shape)
+        susceptibility[slab] = means[here]
+        if brain[slab].any():
+            susceptibility[slab] += spreads[here] * texture.at(part)
 
     _slabs(fine, paint, progress)
-    veins = _rasterised_veins(fine, seed + 3)
-    veins = veins[:, brain[tuple(veins)]]
-    tissue[tuple(veins)] = VEIN
-    susceptibility[tuple(veins)] = TISSUES[VEIN].susceptibility
+    for veins in _rasterized_veins(fine, seed + 3):
+        veins = veins[brain.ravel()[veins]]
+        tissue.ravel()[veins] = VEIN
+        susceptibility.ravel()[veins] = TISSUES[VEIN].susceptibility
     return tissue, brain, susceptibility
 
 
-def _rasterised_veins(fine: Grid, seed: int) -> np.ndarray:
-    """Voxel indices (k, j, i) of all veins, shape (3, n)."""
+def _rasterized_veins(fine: Grid, seed: int) -> Iterator[np.ndarray]:
+    """Flat indices of the voxels of each vein; some come more than once."""
     to_voxel = np.linalg.inv(fine.ijk_to_ras)[:3]
-    found = []
     for points, radius in vein_paths(seed):
         reach = np.arange(-radius, radius + 1e-6, min(fine.spacing) / 2)
         ball = np.stack(np.meshgrid(reach, reach, reach), axis=-1).reshape(-1, 3)
@@ -239,8 +237,7 @@ def _rasterised_veins(fine: Grid, seed: int) -> np.ndarray:
         places = (points[:, None] + ball[None]).reshape(-1, 3)
         voxels = np.rint(places @ to_voxel[:, :3].T + to_voxel[:, 3]).astype(np.int32)[:, ::-1]
         voxels = voxels[np.all((voxels >= 0) & (voxels < fine.shape), axis=1)]
-        found.append(np.unique(voxels, axis=0))
-    return np.concatenate(found).T
+        yield np.ravel_multi_index(tuple(voxels.T), fine.shape)
 
 
 def _field(susceptibility: np.ndarray, fine: Grid, progress: Progress) -> np.ndarray:
@@ -325,11 +322,17 @@ def _block_mean(volume: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray
 def _majority(tissue: np.ndarray, brain: np.ndarray, factors, mask: np.ndarray) -> np.ndarray:
     labels = np.zeros(mask.shape, dtype=np.uint8)
     most = np.zeros(mask.shape, dtype=np.float32)
+    boxes = scipy.ndimage.find_objects(tissue)
     for label in LABELS:
-        share = _block_mean((tissue == label) & brain, factors)
-        wins = mask & (share > most)
-        labels[wins] = label
-        most[wins] = share[wins]
+        if label > len(boxes) or boxes[label - 1] is None:
+            continue
+        # Widened to whole voxels of the scan.
+        coarse = tuple(slice(s.start // f, -(-s.stop // f)) for s, f in zip(boxes[label - 1], factors))
+        box = tuple(slice(s.start * f, s.stop * f) for s, f in zip(coarse, factors))
+        share = _block_mean((tissue[box] == label) & brain[box], factors)
+        wins = mask[coarse] & (share > most[coarse])
+        labels[coarse][wins] = label
+        most[coarse][wins] = share[wins]
     return labels
 
 
