@@ -25,6 +25,7 @@ _PUBLIC = {
     "Recipe": "recipe",
     "Reconstruction": "pipeline",
     "head_phantom": "phantom",
+    "read_dicom": "io.dicom.scan",
     "read_nifti": "io.nifti",
     "read_scan": "io.scan",
     "reconstruct": "pipeline",

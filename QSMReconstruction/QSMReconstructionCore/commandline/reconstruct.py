@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from ..acquisition import Acquisition
+    from ..io.bids import BidsScan
+    from ..progress import Progress
     from ..recipe import Recipe
 
 
@@ -26,12 +30,17 @@ def add_to(commands) -> None:
     """Add the command and its options."""
     parser = commands.add_parser("reconstruct", help="reconstruct susceptibility from magnitude and phase")
     parser.add_argument("out", metavar="OUT", type=Path, help="folder for the maps")
+    dicom = parser.add_argument_group("the scan as DICOM")
+    dicom.add_argument(
+        "--dicom", type=Path, metavar="DIR", help="folder as the scanner exports it, or one multi-frame file"
+    )
+    dicom.add_argument("--series", type=int, metavar="N", help="a series of the scan, if several scans have phase")
     files = parser.add_argument_group("the scan as NIfTI files")
     files.add_argument("--phase", nargs="+", type=Path, metavar="F", help="one 4D file, or one 3D file per echo")
     files.add_argument("--magnitude", nargs="+", type=Path, metavar="F", help="likewise")
     files.add_argument("--params", type=Path, metavar="F", help="params.json with TE, B0, B0_dir, voxel_size")
-    files.add_argument("--echo-times", nargs="+", type=float, metavar="S", help="in seconds, if no JSON file has them")
-    files.add_argument("--field-strength", type=float, metavar="T", help="in T, if no JSON file has it")
+    files.add_argument("--echo-times", nargs="+", type=float, metavar="S", help="in seconds, if no header has them")
+    files.add_argument("--field-strength", type=float, metavar="T", help="in T, if no header has it")
     bids = parser.add_argument_group("the scan in a BIDS folder (the maps get BIDS names)")
     bids.add_argument("--bids", type=Path, metavar="DIR", help="root of the data set")
     bids.add_argument("--subject", metavar="LABEL")
@@ -47,10 +56,8 @@ def add_to(commands) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Read, reconstruct, write."""
     _check_usage(chosen)
-    from ..io.bids import find_scan
-    from ..io.params import read_params
     from ..io.provenance import write_reconstruction
-    from ..io.scan import read_mask, read_scan
+    from ..io.scan import read_mask
     from ..io.staging import check_writable
     from ..pipeline import reconstruct
 
@@ -58,16 +65,7 @@ def run(chosen: argparse.Namespace) -> None:
     recipe = _recipe(chosen)
     check_writable(chosen.out)
     progress(0.0, "Reading")
-    params = read_params(chosen.params) if chosen.params else None
-    given = {"echo_times": chosen.echo_times, "field_strength": chosen.field_strength, "params": params}
-    bids = None
-    if chosen.bids:
-        bids = find_scan(chosen.bids, chosen.subject, chosen.session)
-        files = [*bids.phase, *bids.magnitude]
-        acquisition = read_scan(bids.phase, bids.magnitude, **given, metadata=bids.metadata)
-    else:
-        files = [*chosen.phase, *chosen.magnitude]
-        acquisition = read_scan(chosen.phase, chosen.magnitude, **given)
+    acquisition, files, bids = _scan(chosen, part_of(progress, 0.0, 0.03))
     files += [path for path in (chosen.params, chosen.mask) if path]
     mask = read_mask(chosen.mask, acquisition.grid) if chosen.mask else None
     with warnings_as_notes() as notes:
@@ -79,12 +77,46 @@ def run(chosen: argparse.Namespace) -> None:
     print_notes(result.notes)
 
 
+def _scan(chosen: argparse.Namespace, progress: Progress) -> tuple[Acquisition, list[Path], BidsScan | None]:
+    """The scan, the files it came from, and where it lies in a BIDS folder."""
+    from ..io.bids import find_scan
+    from ..io.params import read_params
+    from ..io.scan import read_scan
+
+    facts = {"echo_times": chosen.echo_times, "field_strength": chosen.field_strength}
+    if chosen.dicom:
+        return *_dicom_scan(chosen, facts, progress), None
+    facts["params"] = read_params(chosen.params) if chosen.params else None
+    if chosen.bids:
+        bids = find_scan(chosen.bids, chosen.subject, chosen.session)
+        acquisition = read_scan(bids.phase, bids.magnitude, **facts, metadata=bids.metadata)
+        return acquisition, [*bids.phase, *bids.magnitude], bids
+    return read_scan(chosen.phase, chosen.magnitude, **facts), [*chosen.phase, *chosen.magnitude], None
+
+
+def _dicom_scan(chosen: argparse.Namespace, facts: dict, progress: Progress) -> tuple[Acquisition, list[Path]]:
+    """The scan in a DICOM folder, after telling on standard error what the folder holds."""
+    from ..io.dicom.scan import read_selection
+    from ..io.dicom.selection import select_scan
+    from ..io.dicom.stacks import find_stacks
+
+    found = find_stacks(chosen.dicom, lambda fraction, message: progress(fraction, f"Reading: {message}"))
+    print(found, file=sys.stderr)
+    scan = select_scan(found, chosen.series)
+    print(f"Taken: {scan}.", file=sys.stderr)
+    return read_selection(scan, **facts), list(scan.files)
+
+
 def _check_usage(chosen: argparse.Namespace) -> None:
-    if bool(chosen.bids) == bool(chosen.phase or chosen.magnitude):
-        raise WrongUsage("give either --bids with --subject, or --phase with --magnitude")
+    if sum(map(bool, (chosen.dicom, chosen.bids, chosen.phase or chosen.magnitude))) != 1:
+        raise WrongUsage("give either --dicom, or --bids with --subject, or --phase with --magnitude")
     if chosen.bids and not chosen.subject:
         raise WrongUsage("--bids needs --subject")
-    if not chosen.bids and not (chosen.phase and chosen.magnitude):
+    if chosen.series is not None and not chosen.dicom:
+        raise WrongUsage("--series needs --dicom")
+    if chosen.dicom and chosen.params:
+        raise WrongUsage("--params goes with NIfTI files; with --dicom, the headers tell these facts")
+    if not (chosen.dicom or chosen.bids) and not (chosen.phase and chosen.magnitude):
         raise WrongUsage("--phase and --magnitude are both needed")
 
 

@@ -1,0 +1,64 @@
+"""Parse DICOM files with pydicom, discreetly: nothing it says about what it reads comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+
+def read_dataset(path: str | os.PathLike, *, pixels: bool) -> Dataset | None:
+    """Parse a file, with or without its pixels; None if it is no DICOM file.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, as a phrase that follows the name of the file.
+    """
+    pydicom = imported_pydicom()
+    try:
+        return pydicom.dcmread(path, stop_before_pixels=not pixels)
+    except pydicom.errors.InvalidDicomError:
+        return None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror or 'the disk does not answer'}") from error
+    except Exception as error:  # a parser meets damage in more ways than it has words for
+        raise ValueError("is damaged or cut short in its header") from error
+
+
+@contextlib.contextmanager
+def discreet_pydicom() -> Iterator[None]:
+    """Keep pydicom from warning and logging, because it quotes values of any tag, and among these are names.
+
+    It converts values when they are asked for, so this goes around all that asks.
+    """
+    pydicom = imported_pydicom()
+    mode, disabled = pydicom.config.settings.reading_validation_mode, pydicom.config.logger.disabled
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    pydicom.config.logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        pydicom.config.settings.reading_validation_mode = mode
+        pydicom.config.logger.disabled = disabled
+
+
+def imported_pydicom():
+    """The package pydicom, which Slicer brings, or a `ValueError` that says how to get it."""
+    try:
+        import pydicom
+        import pydicom.config
+        import pydicom.errors
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            "Reading DICOM needs the Python package pydicom, which Slicer brings but this Python does not have. "
+            "Install it with: python -m pip install pydicom"
+        ) from error
+    return pydicom

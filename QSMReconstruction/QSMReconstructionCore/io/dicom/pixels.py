@@ -1,0 +1,132 @@
+"""Stored values of the images of a stack, compressed or not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .headers import Frame
+from .parsing import discreet_pydicom, imported_pydicom, read_dataset
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+#: No compression that DICOM allows shrinks an image of noise, let alone of a head, by more than this.
+_LARGEST_EXPANSION = 1000
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_MULTI_FRAME_WORDS = "1.2.840.10008.5.1.4.1.1.7.3"
+_IMAGE_TAGS = (
+    "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData",
+)  # fmt: skip
+
+
+def read_stored(frames: Iterable[Frame]) -> np.ndarray:
+    """Values as they are stored, without slope and intercept.
+
+    Parameters
+    ----------
+    frames : iterable of Frame
+        Of one stack. Each file is read once.
+
+    Returns
+    -------
+    ndarray, whole numbers, shape (image, row, column)
+        In the order of the frames.
+
+    Raises
+    ------
+    ValueError
+        If a file is cut short, damaged, or compressed in a way that cannot be read here.
+    """
+    frames = tuple(frames)
+    volume = None
+    by_file: dict[Path, list[tuple[int, Frame]]] = {}
+    for place, frame in enumerate(frames):
+        by_file.setdefault(frame.path, []).append((place, frame))
+    for path, wanted in by_file.items():
+        images = _images(path)
+        for place, frame in wanted:
+            if frame.index >= len(images) or images.shape[1:] != frame.shape:
+                raise ValueError(f"{path.name} holds other images than its header says. Export it again.")
+            if volume is None:
+                volume = np.empty((len(frames), *frame.shape), images.dtype)
+            volume[place] = images[frame.index]
+    return volume
+
+
+def read_scaled(frames: Iterable[Frame]) -> np.ndarray:
+    """Values with the slope and intercept of each image; errors as `read_stored`.
+
+    Returns
+    -------
+    ndarray, float32, shape (image, row, column)
+    """
+    frames = tuple(frames)
+    slopes, intercepts = (
+        np.array([getattr(frame, name) for frame in frames])[:, None, None] for name in ("slope", "intercept")
+    )
+    return (read_stored(frames) * slopes + intercepts).astype(np.float32)
+
+
+@discreet_pydicom()
+def _images(path: Path) -> np.ndarray:
+    """All images of a file, shape (frame, row, column)."""
+    pydicom = imported_pydicom()
+    try:
+        dataset = read_dataset(path, pixels=True)
+    except ValueError as fault:
+        raise ValueError(f"{path.name} {fault}. Export it again.") from fault
+    if dataset is None or "PixelData" not in dataset:
+        raise ValueError(f"{path.name} is cut short: it holds no voxels. Export it again.")
+    try:
+        count = int(dataset.get("NumberOfFrames") or 1)
+        expected = count * int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8
+        compressed = dataset.file_meta.TransferSyntaxUID.is_compressed
+        held = len(dataset.PixelData)
+        if int(dataset.get("SamplesPerPixel", 1)) != 1:
+            raise ValueError(f"{path.name} holds colors, not measured values.")
+    except (AttributeError, TypeError, OverflowError) as error:
+        raise ValueError(f"{path.name} does not say how its voxels are stored. Export it again.") from error
+    if expected > held * (_LARGEST_EXPANSION if compressed else 1):
+        raise ValueError(
+            f"{path.name} is cut short: it promises {expected} bytes of voxels, but holds {held}"
+            f"{' compressed ones' if compressed else ''}. Export it again."
+        )
+    try:
+        if compressed and not pydicom.pixels.get_decoder(dataset.file_meta.TransferSyntaxUID).is_available:
+            images = _decoded_by_itk(dataset)
+        else:
+            images = dataset.pixel_array
+    except Exception as error:  # decoders meet damage in more ways than they have words for
+        raise ValueError(f"The voxels of {path.name} cannot be decoded ({type(error).__name__}).") from error
+    return images.reshape(-1, *images.shape[-2:])
+
+
+def _decoded_by_itk(dataset: Dataset) -> np.ndarray:
+    """Images that pydicom alone cannot decompress.
+
+    SimpleITK applies slope and intercept unasked, and only those of the first image, so it is given a file that has
+    none.
+    """
+    import pydicom
+    import SimpleITK as sitk  # noqa: N813
+
+    bare = pydicom.Dataset()
+    for keyword in _IMAGE_TAGS:
+        if keyword in dataset:
+            bare[keyword] = dataset[keyword]
+    bare.SOPClassUID = _MULTI_FRAME_WORDS if int(dataset.get("NumberOfFrames") or 1) > 1 else _SECONDARY_CAPTURE
+    bare.SOPInstanceUID = pydicom.uid.generate_uid()
+    bare.file_meta = pydicom.dataset.FileMetaDataset()
+    bare.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    bare.file_meta.MediaStorageSOPClassUID = bare.SOPClassUID
+    bare.file_meta.MediaStorageSOPInstanceUID = bare.SOPInstanceUID
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "voxels.dcm"
+        bare.save_as(path, enforce_file_format=True)
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))

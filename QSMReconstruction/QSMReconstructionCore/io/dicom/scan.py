@@ -1,0 +1,190 @@
+"""From the images of a scan to an `Acquisition`, with the source of every fact."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...acquisition import GAMMA_BAR, Acquisition
+from ...progress import Progress, no_progress
+from ..phase_scale import phase_in_radians
+from .headers import Frame
+from .pixels import read_scaled, read_stored
+from .polarity import alternating_slices, negate_alternate
+from .selection import Selection, select_scan
+from .stacks import Stack, find_stacks
+from .vendors import IMAGINARY, KNOWN_SIGN, MAGNITUDE, OPPOSITE_SIGN, PHASE, REAL, phase_scale
+
+#: Room for rounding beyond pi.
+_ROUNDING = 1.001
+#: An imaging frequency further from that of the field strength than this part is not one of protons.
+_SAME_FREQUENCY = 0.05
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Slope and intercept, as `phase_in_radians` takes them."""
+
+    slope: float
+    intercept: float
+
+    @property
+    def scaled(self) -> bool:
+        return (self.slope, self.intercept) != (1.0, 0.0)
+
+
+def read_dicom(
+    source: str | os.PathLike,
+    *,
+    series: int | None = None,
+    echo_times: Sequence[float] | None = None,
+    field_strength: float | None = None,
+    progress: Progress = no_progress,
+) -> Acquisition:
+    """Read the gradient-echo scan in a DICOM folder or in one multi-frame file.
+
+    Parameters
+    ----------
+    source : path
+        A folder with any files, searched with all folders in it, or a file.
+    series : int, optional
+        Number of a series of the scan, needed only if there are several scans with phase.
+    echo_times : sequence of float, optional
+        In s, instead of those in the headers.
+    field_strength : float, optional
+        In T, instead of that in the headers.
+    progress : callable
+
+    Returns
+    -------
+    Acquisition
+
+    Raises
+    ------
+    ValueError
+        If there is no scan with phase, several, an incomplete or a damaged one, or if pydicom is missing.
+    """
+    scan = select_scan(find_stacks(source, progress), series)
+    return read_selection(scan, echo_times=echo_times, field_strength=field_strength)
+
+
+def read_selection(
+    scan: Selection, *, echo_times: Sequence[float] | None = None, field_strength: float | None = None
+) -> Acquisition:
+    """Read the values of a scan that was found; parameters and errors as `read_dicom`."""
+    first = scan.stacks[0].first
+    sources = {
+        "images": str(scan),
+        "orientation": "tags ImageOrientationPatient and ImagePositionPatient",
+        "kinds": ", ".join(f"{kind}: {stacks[0].first.kind_source}" for kind, stacks in scan.parts.items()),
+    }
+    if echo_times is None:
+        sources["echo_times"] = "tag EchoTime or EffectiveEchoTime"
+        echo_times = [stack.echo_time for stack in next(iter(scan.parts.values()))]
+    else:
+        sources["echo_times"] = "given"
+    if field_strength is None:
+        field_strength, sources["field_strength"] = _field_strength(scan)
+    else:
+        sources["field_strength"] = "given"
+    frequency, sources["imaging_frequency"] = _imaging_frequency(scan, field_strength)
+
+    if REAL in scan.parts:
+        magnitude, phase = _from_complex(scan)
+        sources["phase"] = sources["magnitude"] = "real and imaginary part"
+    else:
+        magnitude = np.stack([read_scaled(stack.frames) for stack in scan.parts[MAGNITUDE]])
+        phase, sources["phase"] = _phase(scan.parts[PHASE])
+    sources["phase_sign"] = _sign_source(first)
+    if first.vendor in OPPOSITE_SIGN:
+        phase = -phase
+    if first.vendor == "GE":
+        phase, sources["slice_polarity"] = _same_polarity(magnitude[0], phase)
+    return Acquisition(
+        magnitude, phase, tuple(echo_times), field_strength, scan.stacks[0].grid, frequency, sources
+    )
+
+
+def _from_complex(scan: Selection) -> tuple[np.ndarray, np.ndarray]:
+    real, imaginary = (np.stack([read_scaled(stack.frames) for stack in scan.parts[k]]) for k in (REAL, IMAGINARY))
+    for kind, part in ((REAL, real), (IMAGINARY, imaginary)):
+        if not part.min() < 0 < part.max():
+            raise ValueError(
+                f"The {kind} part has values from {part.min():g} to {part.max():g}, so zero is not where the header "
+                "says. Export magnitude and phase instead."
+            )
+    return np.hypot(real, imaginary), np.arctan2(imaginary, real)
+
+
+def _phase(stacks: Sequence[Stack]) -> tuple[np.ndarray, str]:
+    """Phase in rad with the vendor's sign, shape (echo, k, j, i), and how it was found."""
+    stored = [read_stored(stack.frames) for stack in stacks]
+    first = stacks[0].first
+    scales = [[phase_scale(frame) for frame in stack.frames] for stack in stacks]
+    if all(scale is not None for stack in scales for scale in stack):
+        volumes = [_scaled(*pair) for pair in zip(stored, scales)]
+        largest = max(float(np.abs(volume).max()) for volume in volumes)
+        if largest <= np.pi * _ROUNDING:
+            return np.clip(np.stack(volumes), -np.pi, np.pi).astype(np.float32), scales[0][0][2]
+    told = {(frame.slope, frame.intercept) for stack in stacks for frame in stack.frames}
+    if len(told) > 1:
+        raise ValueError(f"{stacks[0].name.capitalize()} is scaled in several ways. Export the series again.")
+    scale = _Scale(*told.pop())
+    vendor = first.vendor if first.vendor not in OPPOSITE_SIGN else None  # the sign is not changed here
+    values, source = phase_in_radians([scale] * len(stored), stored, vendor)
+    return np.clip(values, -np.pi, np.pi), f"assumed from the values, because no tag tells: {source}"
+
+
+def _scaled(stored: np.ndarray, scales: list[tuple[float, float, str]]) -> np.ndarray:
+    slopes, intercepts = (np.array([scale[n] for scale in scales])[:, None, None] for n in (0, 1))
+    return stored * slopes + intercepts
+
+
+def _sign_source(first: Frame) -> str:
+    vendor = first.vendor or "the unnamed vendor"
+    if first.vendor in OPPOSITE_SIGN:
+        return f"negated, because {vendor} exports the opposite sign"
+    if first.vendor in KNOWN_SIGN:
+        return f"as exported by {vendor}"
+    return f"assumed: as exported by {vendor}, whose sign is not known"
+
+
+def _same_polarity(magnitude: np.ndarray, phase: np.ndarray) -> tuple[np.ndarray, str]:
+    alternates, step = alternating_slices(magnitude, phase[0])
+    found = f"mean phase difference between neighboring slices {step:.2f} rad, {np.pi - step:.2f} rad with alternation"
+    if alternates is None:
+        return phase, f"assumed: the same in all slices, because the images do not tell ({found})"
+    if alternates:
+        return negate_alternate(phase), f"alternating, corrected ({found})"
+    return phase, f"the same in all slices ({found})"
+
+
+def _field_strength(scan: Selection) -> tuple[float, str]:
+    told = {frame.field_strength for stack in scan.stacks for frame in stack.frames if frame.field_strength}
+    if told and max(told) - min(told) > 1e-3 * max(told):
+        raise ValueError(
+            f"The images tell field strengths from {min(told):g} to {max(told):g} T. All must be of one scan."
+        )
+    if told:
+        return told.pop(), "tag MagneticFieldStrength"
+    frequency = _frequency(scan)
+    if frequency is None:
+        raise ValueError("The headers tell neither the field strength nor the imaging frequency. Give the former in T.")
+    return frequency / GAMMA_BAR, "tag ImagingFrequency or TransmitterFrequency, divided by gamma"
+
+
+def _imaging_frequency(scan: Selection, field_strength: float) -> tuple[float | None, str]:
+    frequency = _frequency(scan)
+    if frequency is None:
+        return None, "assumed: that of the field strength, because the headers tell none"
+    if not abs(frequency / (GAMMA_BAR * float(field_strength)) - 1) < _SAME_FREQUENCY:
+        return None, f"assumed: that of the field strength, because {frequency:g} MHz in the header does not fit it"
+    return frequency, "tag ImagingFrequency or TransmitterFrequency"
+
+
+def _frequency(scan: Selection) -> float | None:
+    told = (frame.imaging_frequency for stack in scan.stacks for frame in stack.frames)
+    return next((frequency for frequency in told if frequency), None)

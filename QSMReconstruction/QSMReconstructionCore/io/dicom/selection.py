@@ -1,0 +1,241 @@
+"""Choose the gradient-echo scan with phase among all that a folder holds, and check that all of it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .stacks import Found, Stack, series_name
+from .vendors import FIELD_MAP, IMAGINARY, MAGNITUDE, PHASE, PHASE_DIFFERENCE, REAL
+
+#: Images of one scan give their orientation to so many decimals.
+_DECIMALS = 2
+#: Slices of the echoes of a scan lie in the same places to this part of their spacing.
+_SAME_PLACE = 0.05
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The stacks of one scan.
+
+    Attributes
+    ----------
+    parts : dict of str to tuple of Stack
+        Either magnitude and phase, or real and imaginary part; each in the order of the echo times.
+    """
+
+    parts: dict[str, tuple[Stack, ...]]
+
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """All of them."""
+        return tuple(stack for part in self.parts.values() for stack in part)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold its images, each once."""
+        return tuple(dict.fromkeys(frame.path for stack in self.stacks for frame in stack.frames))
+
+    @property
+    def series(self) -> tuple[int, ...]:
+        """Numbers of the series it is made of."""
+        numbers = {stack.first.series_number for stack in self.stacks}
+        return tuple(sorted(number for number in numbers if number is not None))
+
+    def __str__(self) -> str:
+        kinds = []
+        for kind, stacks in self.parts.items():
+            names = " and ".join(dict.fromkeys(series_name(stack.first) for stack in stacks))
+            kinds.append(f"{kind} of {len(stacks)} echo(es) from {names}")
+        return ", ".join(kinds)
+
+
+def select_scan(found: Found, series: int | None = None) -> Selection:
+    """The scan to reconstruct.
+
+    Parameters
+    ----------
+    found : Found
+        All there is.
+    series : int, optional
+        Number of one of its series, needed only where there are several scans with phase.
+
+    Returns
+    -------
+    Selection
+        Complete: every echo has both parts, and all lie on one grid.
+
+    Raises
+    ------
+    ValueError
+        If there is no scan with phase, more than one, or not all of it.
+    """
+    try:
+        chosen = _chosen(found, series)
+        _check_complete(chosen)
+    except ValueError as fault:
+        raise ValueError(" ".join([str(fault), *found.damage()])) from fault
+    return chosen
+
+
+def _chosen(found: Found, series: int | None) -> Selection:
+    scans = [scan for family in _families(found.stacks) for scan in _scans_of(family)]
+    stacks = found.stacks
+    if series is not None:
+        scans = [scan for scan in scans if series in scan.series]
+        stacks = tuple(stack for stack in stacks if stack.first.series_number == series)
+        if not stacks:
+            numbers = sorted({s.first.series_number for s in found.stacks if s.first.series_number is not None})
+            raise ValueError(f"There is no series {series}. There are: {', '.join(map(str, numbers))}.")
+    if not scans:
+        raise ValueError(_why_no_scan(stacks, found.stacks))
+    if len(scans) > 1:
+        listed = "; ".join(map(str, scans))
+        raise ValueError(
+            f"There are {len(scans)} scans with phase: {listed}. Choose one by the number of a series, or give the "
+            "folder of one."
+        )
+    return scans[0]
+
+
+def _families(stacks: Iterable[Stack]) -> list[list[Stack]]:
+    """Stacks of one protocol with parallel slices of equal size: parts of one scan or of its repetitions."""
+    families: dict[tuple, list[Stack]] = {}
+    for stack in stacks:
+        first = stack.first
+        direction = tuple(np.round(first.orientation, _DECIMALS) + 0.0)
+        key = (first.study, first.frame_of_reference, first.protocol or first.description, first.shape, direction)
+        families.setdefault(key, []).append(stack)
+    return list(families.values())
+
+
+def _scans_of(family: list[Stack]) -> list[Selection]:
+    """The scans with phase in a family: one where each echo came once, else one for each series with phase."""
+    usable = [stack for stack in family if stack.kind in (MAGNITUDE, PHASE, REAL, IMAGINARY)]
+    if {stack.kind for stack in usable} <= {MAGNITUDE}:
+        return []
+    by_echo: dict[tuple, set] = {}
+    for stack in usable:
+        by_echo.setdefault((stack.kind, stack.echo_time), set()).add(stack.first.series)
+    if all(len(series) == 1 for series in by_echo.values()):
+        return [_selection(usable)]
+    kinds = {stack.kind for stack in usable}
+    leading = {REAL, IMAGINARY} if {REAL, IMAGINARY} <= kinds else {PHASE}
+    scans = []
+    for series in dict.fromkeys(stack.first.series for stack in usable if stack.kind in leading):
+        own = [stack for stack in usable if stack.first.series == series]
+        number = own[0].first.series_number or 0
+        for kind in kinds - {stack.kind for stack in own}:
+            others = [stack for stack in usable if stack.kind == kind]
+
+            def distance(stack: Stack, number=number) -> tuple:
+                other = stack.first.series_number or 0
+                return abs(other - number), other > number  # scanners number the magnitude first
+
+            nearest = min(others, key=distance).first.series
+            own += [stack for stack in others if stack.first.series == nearest]
+        scans.append(_selection(own))
+    return scans
+
+
+def _selection(stacks: Sequence[Stack]) -> Selection:
+    """Real and imaginary part where both are there, because they need no scale; else magnitude and phase."""
+    kinds = {stack.kind for stack in stacks}
+    pair = (REAL, IMAGINARY) if {REAL, IMAGINARY} <= kinds or PHASE not in kinds else (MAGNITUDE, PHASE)
+    order = sorted(stacks, key=lambda stack: (stack.echo_time or 0.0, stack.first.echo_number or 0))
+    return Selection({kind: tuple(stack for stack in order if stack.kind == kind) for kind in pair})
+
+
+def _why_no_scan(stacks: Sequence[Stack], all_stacks: Sequence[Stack]) -> str:
+    for stack in stacks:
+        if stack.kind == PHASE_DIFFERENCE:
+            times = sorted({s.echo_time for s in all_stacks if s.kind == MAGNITUDE and s.echo_time
+                            and s.first.protocol == stack.first.protocol})  # fmt: skip
+            between = f" (of {' and '.join(f'{1000 * t:g}' for t in times)} ms)" if len(times) == 2 else ""
+            return (
+                f"{series_name(stack.first).capitalize()} is the difference of the phases of two echoes{between}, as "
+                "field mapping sequences save it, not the phase of an echo. Scan a gradient echo that saves the phase "
+                "of each echo."
+            )
+    for stack in stacks:
+        if stack.kind == FIELD_MAP:
+            return (
+                f"{series_name(stack.first).capitalize()} is a field map that the scanner computed, in Hz, not the "
+                "phase of an echo. Scan a gradient echo that saves the phase of each echo."
+            )
+    magnitudes = [stack for stack in stacks if stack.kind == MAGNITUDE]
+    if magnitudes:
+        names = ", ".join(dict.fromkeys(series_name(stack.first) for stack in magnitudes))
+        return (
+            f"There is no phase, only magnitude ({names}). Susceptibility is in the phase: let the scanner save phase, "
+            "or real and imaginary part, and export those series, too."
+        )
+    names = ", ".join(dict.fromkeys(series_name(stack.first) for stack in stacks))
+    return f"There is no magnitude and no phase of a gradient echo in {names}: these images show something else."
+
+
+def _check_complete(scan: Selection) -> None:
+    for kind, stacks in scan.parts.items():
+        if not stacks:
+            (other,) = (name for name in scan.parts if name != kind)
+            names = " and ".join(dict.fromkeys(series_name(stack.first) for stack in scan.parts[other]))
+            raise ValueError(f"There is {other} in {names}, but no {kind} of it. Export both.")
+    for stack in scan.stacks:
+        if stack.echo_time is None:
+            raise ValueError(f"{stack.name.capitalize()} tells no echo time. Export the series again.")
+    _check_echoes(scan)
+    for stack in scan.stacks:
+        if stack.fault:
+            raise ValueError(stack.fault)
+    _check_slices(scan)
+
+
+def _check_echoes(scan: Selection) -> None:
+    (one, first), (other, second) = scan.parts.items()
+    times = {kind: {round(1000 * stack.echo_time, 4) for stack in stacks} for kind, stacks in scan.parts.items()}
+    for kind, opposite in ((one, other), (other, one)):
+        missing = sorted(times[opposite] - times[kind])
+        if missing:
+            listed = ", ".join(f"{time:g}" for time in missing)
+            raise ValueError(
+                f"The {kind} of the echo at {listed} ms is missing: {opposite} has it. Export the series with all "
+                "echoes of both."
+            )
+    for stacks in (first, second):
+        numbers = [stack.first.echo_number for stack in stacks]
+        for a, b in zip(stacks, stacks[1:]):
+            if abs(a.echo_time - b.echo_time) < 1e-7:
+                raise ValueError(
+                    f"{a.name.capitalize()} and echo number {b.first.echo_number} have the same echo time. Give the "
+                    "echo times yourself, or export the series again."
+                )
+        if None not in numbers and sorted(numbers) != numbers:
+            listed = ", ".join(f"{n} at {1000 * stack.echo_time:g} ms" for n, stack in zip(numbers, stacks))
+            raise ValueError(
+                f"Echo numbers and echo times of the {stacks[0].kind} contradict each other: echo {listed}. Export "
+                "the series again, or correct its headers."
+            )
+
+
+def _check_slices(scan: Selection) -> None:
+    fullest = max(scan.stacks, key=lambda stack: len(stack.frames))
+    for stack in scan.stacks:
+        apart = np.abs(fullest.places[:, None] - stack.places[None, :]) > _SAME_PLACE * fullest.spacing
+        missing = np.flatnonzero(apart.all(axis=1))
+        if len(missing) == len(fullest.places) or (not len(missing) and not _same_grid(stack, fullest)):
+            raise ValueError(
+                f"{stack.name.capitalize()} lies elsewhere in the scanner than {fullest.name}. All must be of one scan."
+            )
+        if len(missing):
+            raise ValueError(
+                f"{stack.name.capitalize()} lacks {len(missing)} of {len(fullest.places)} slices: number "
+                f"{missing[0] + 1} is missing, at {fullest.places[missing[0]]:.1f} mm along the slice axis. Export the "
+                "whole series again."
+            )
+
+
+def _same_grid(a: Stack, b: Stack) -> bool:
+    return a.grid.same_geometry(b.grid, _SAME_PLACE * min(b.grid.spacing))
