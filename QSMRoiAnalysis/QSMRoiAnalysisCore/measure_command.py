@@ -24,6 +24,10 @@ from .norms import read_norms
 from .regions import Region, check_same_grid, find_regions, regions_from_labels
 from .remarks import absent, remarks
 from .table import write_table
+from .texture import TextureFeature, texture
+
+#: Voxels are taken for cubes if no side is longer than another by more than this factor.
+ISOTROPY = 1.05
 
 
 def add_command(commands) -> None:
@@ -114,7 +118,13 @@ def _add_measure_options(group) -> None:
     )
     group.add_argument("--histogram", type=Path, metavar="T.tsv", help="also write histograms of the regions")
     group.add_argument(
-        "--bin-width", type=float, default=10.0, metavar="PPB", help="width of their bins in ppb (default: 10)"
+        "--bin-width", type=float, default=10.0, metavar="PPB",
+        help="width of the bins of histograms and of the gray levels of texture, in ppb (default: 10)",
+    )
+    group.add_argument("--texture", type=Path, metavar="T.tsv", help="also write texture of the regions (IBSI)")
+    group.add_argument(
+        "--lowest-level", type=float, metavar="PPB",
+        help="where the first gray level begins, in ppb (default: at the smallest value of each region)",
     )
 
 
@@ -143,15 +153,27 @@ def run(options: argparse.Namespace) -> None:
         bins = histogram(
             susceptibility, regions, reference=options.reference, unit=options.unit, bin_width=options.bin_width
         )
+    features: tuple[TextureFeature, ...] = ()
+    if options.texture:
+        features = texture(
+            susceptibility, regions, reference=options.reference, bin_width=options.bin_width,
+            lowest=options.lowest_level,
+        )
     write_table(options.out, [*rows, *others])
     if options.histogram:
         write_table(options.histogram, bins, HistogramBin)
+    if options.texture:
+        write_table(options.texture, features, TextureFeature)
 
     reference = f"relative to {rows[0].reference}" if rows[0].reference else "reference unknown"
     print(f"Measured {len(rows)} regions of {susceptibility.name} in {options.unit}, {reference}: {options.out}")
     notes = [*remarks(susceptibility, regions, rows, len(derived)), *_norm_notes(request, regions)]
     if missing := absent(lookup or {}, labeled):
         notes.append(f"{len(missing)} name(s) of the lookup have no voxel, {missing[0]} for instance.")
+    if options.texture and max(grid.spacing) > ISOTROPY * min(grid.spacing):
+        notes.append(
+            "Voxels are not cubes, so texture looks further along one axis than along another. Reconstruct with cubes."
+        )
     for note in notes:
         print(f"Note: {note}", file=sys.stderr)
 

@@ -14,6 +14,7 @@ from QSMReconstructionCore.io.nifti import read_nifti, write_nifti
 from QSMRoiAnalysisCore.__main__ import main
 from QSMRoiAnalysisCore.histogram import HistogramBin
 from QSMRoiAnalysisCore.table import read_table
+from QSMRoiAnalysisCore.texture import TextureFeature
 
 GRID = Grid((8, 9, 10), direction=((0, 0.6, 0.8), (0, 0.8, -0.6), (1, 0, 0)), spacing=(2.0, 1.0, 1.0))
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -209,9 +210,20 @@ def test_parts_and_erosion_reach_the_table(folder, monkeypatch):
     assert [(row.voxels, row.erosion_mm) for row in rows] == [(45, 0.6), (9, 0.6), (9, 0.6)]
 
 
+def test_texture_gets_a_table_of_its_own(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["measure", *FILES, "--texture", "X.tsv", "--bin-width", "5", "--lowest-level", "-50"]) == 0
+    assert "Voxels are not cubes" in capsys.readouterr().err
+    rows = read_table(folder / "X.tsv", TextureFeature)
+    means = [row.value for row in rows if row.feature == "mean"]
+    assert means == pytest.approx([-10, 50, 60], rel=1e-6)
+    assert [row.levels for row in rows if row.feature == "contrast"] == [9, 21, 23]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        (("--texture", "H.tsv", "--lowest-level", "0"), "Choose a lower one"),
         (("--group", "Striatum"), "--group must be a name, =, and what it is made of"),
         (("--group", "Striatum=Caudate+Putamen"), "no region 'Putamen'"),
         (("--slab", "Caudate=a:b"), "--slab needs a number of mm, but got 'a'"),
