@@ -16,7 +16,9 @@ from typing import Any
 from .background.vsharp import vsharp
 from .contrasts.r2star import arlo
 from .fieldmapping.romeo_linear import romeo_linear
+from .inversion.tikhonov import tikhonov
 from .inversion.tkd import tkd
+from .inversion.tsvd import tsvd
 from .inversion.weighted_tv import weighted_tv
 from .masking.brain_extraction import brain_extraction
 from .masking.phase_quality import phase_quality
@@ -39,7 +41,7 @@ _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality),
     "field_map": (romeo_linear,),
     "background": (vsharp,),
-    "inversion": (weighted_tv, tkd),
+    "inversion": (weighted_tv, tkd, tsvd, tikhonov),
     "reference": (whole_brain, no_reference),
     "r2star": (arlo,),
 }

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 
 from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.inversion.padded_field import PaddedField
+from QSMReconstructionCore.inversion.splitting import laplacian_spectrum
+from QSMReconstructionCore.inversion.tikhonov import tikhonov
 from QSMReconstructionCore.inversion.tkd import tkd
-from QSMReconstructionCore.inversion.weighted_tv import _SplitGradient, weighted_tv
+from QSMReconstructionCore.inversion.tsvd import tsvd
+from QSMReconstructionCore.inversion.weighted_tv import weighted_tv
 from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.numerics.dipole import dipole_kernel
 from QSMReconstructionCore.numerics.fourier import forward, frequencies, inverse
+from QSMReconstructionCore.numerics.split_gradient import SplitGradient
 from QSMReconstructionCore.progress import Cancelled
 
 SHAPE = (40, 44, 42)
@@ -35,7 +40,7 @@ def correlation(found, true, mask):
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 1.0, 1.0)])
-@pytest.mark.parametrize(("method", "least"), [(weighted_tv, 0.97), (tkd, 0.85)])
+@pytest.mark.parametrize(("method", "least"), [(weighted_tv, 0.97), (tkd, 0.85), (tsvd, 0.85), (tikhonov, 0.85)])
 def test_known_sources_are_recovered(method, least, spacing):
     grid, mask, susceptibility, field = scene(spacing)
     found = method(field, mask, grid)
@@ -76,9 +81,31 @@ def test_the_field_where_the_weight_is_zero_does_not_matter(found):
     np.testing.assert_array_equal(once, again)
 
 
-def test_tkd_is_linear():
+@pytest.mark.parametrize("method", [tkd, tsvd, tikhonov])
+def test_closed_forms_are_linear(method):
     grid, mask, _, field = scene()
-    np.testing.assert_allclose(tkd(4 * field, mask, grid), 4 * tkd(field, mask, grid), atol=1e-5)
+    np.testing.assert_allclose(method(4 * field, mask, grid), 4 * method(field, mask, grid), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", [tkd, tsvd])
+def test_noise_grows_at_most_by_the_reciprocal_of_the_threshold(method):
+    grid, mask, _, _ = scene()
+    noise = np.where(mask, np.random.default_rng(0).standard_normal(SHAPE), 0)
+    for threshold in (0.1, 0.3):
+        assert np.linalg.norm(method(noise, mask, grid, threshold=threshold)) < np.linalg.norm(noise) / threshold
+
+
+@pytest.mark.parametrize("regularizer", ["identity", "gradient"])
+def test_tikhonov_with_a_huge_penalty_is_a_matched_filter(regularizer):
+    """For lambda sigma >> 1 the closed form becomes D f / (lambda sigma |G|)^2."""
+    grid, mask, _, field = scene()
+    found = tikhonov(field, mask, grid, regularizer=regularizer, regularization=1e5, model_error=0.0)
+    padded = PaddedField.around(field, mask, grid, None)
+    gain = laplacian_spectrum(padded) if regularizer == "gradient" else np.ones_like(padded.dipole)
+    gain[0, 0, 0] = np.inf
+    expected = padded.whole(inverse(forward(padded.convolved(padded.data)) / gain, padded.shape)) / 100**2
+    error = np.linalg.norm(found - expected)
+    assert error < (2e-4 if regularizer == "identity" else 0.02) * np.linalg.norm(expected)
 
 
 def test_the_same_noise_twice_as_sure_needs_no_other_setting():
@@ -127,7 +154,7 @@ def test_what_background_removal_took_away_is_put_back():
 def test_the_split_gradient_is_followed_by_its_own_adjoint(shape, spacing):
     """With threshold 0 the multiplier vanishes, so the divergence is the adjoint gradient of the gradient."""
     x = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-    gradient = _SplitGradient(np.ones(shape, dtype=bool), spacing, np.float32(1e-30))
+    gradient = SplitGradient(np.ones(shape, dtype=bool), spacing, np.float32(1e-30))
     divergence = np.empty(shape, dtype=np.float32)
     gradient.update(x, divergence)
     laplacian = sum(
@@ -141,7 +168,7 @@ def test_gradients_that_leave_the_region_are_free():
     region = np.zeros((8, 8, 8), dtype=bool)
     region[2:6, 2:6, 2:6] = True
     x = np.where(region, np.float32(1), np.float32(0))
-    gradient = _SplitGradient(region, (1.0, 1.0, 1.0), np.float32(0.1))
+    gradient = SplitGradient(region, (1.0, 1.0, 1.0), np.float32(0.1))
     gradient.update(x, np.empty_like(x))
     assert not gradient.multiplier.any()
     gradient.update(np.random.default_rng(0).standard_normal(x.shape, dtype=np.float32), np.empty_like(x))
@@ -163,10 +190,11 @@ def test_bad_input_is_named(found):
         found.function(spoiled, mask, grid)
 
 
-def test_weights_that_are_zero_everywhere_are_refused():
+@pytest.mark.parametrize("found", METHODS["inversion"].values(), ids=lambda method: method.name)
+def test_weights_that_are_zero_everywhere_are_refused(found):
     grid, mask, _, field = scene()
     with pytest.raises(ValueError, match="weights must be positive"):
-        weighted_tv(field, mask, grid, weights=np.zeros(SHAPE, dtype=np.float32))
+        found.function(field, mask, grid, weights=np.zeros(SHAPE, dtype=np.float32))
 
 
 def test_it_reports_each_iteration_and_can_be_cancelled():

@@ -6,13 +6,11 @@ from typing import Annotated
 
 import numpy as np
 
-from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
-from ..numerics.crop import bounding_box
-from ..numerics.dipole import dipole_kernel
-from ..numerics.fourier import fast_shape, forward, inverse
+from ..numerics.fourier import forward, inverse
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
+from .padded_field import PaddedField
 
 
 def tkd(
@@ -50,30 +48,20 @@ def tkd(
     Raises
     ------
     ValueError
-        If arrays do not fit together.
+        If arrays do not fit together or no voxel has a weight.
 
     References
     ----------
     Shmueli et al., Magn Reson Med 2009, 10.1002/mrm.22135;
     Wharton et al., Magn Reson Med 2010, 10.1002/mrm.22334
     """
-    mask = checked_mask(mask, grid.shape)
-    field = checked_volume("field", field, grid.shape)
-    known = mask if weights is None else mask & (checked_volume("weights", weights, grid.shape) > 0)
-    box = bounding_box(mask)
-    margin = tuple(int(np.ceil(16 / h)) for h in grid.spacing)
-    shape = fast_shape(mask[box].shape, margin)
-    inside = tuple(slice(0, n) for n in mask[box].shape)
-    data = np.zeros(shape, dtype=np.float32)
-    data[inside] = np.where(known, field, np.float32(0))[box]
+    padded = PaddedField.around(field, mask, grid, weights)
     progress(0.1, "division by the dipole kernel")
-    spectrum = forward(data)
-    dipole = dipole_kernel(shape, grid.spacing, grid.b0_direction)
+    spectrum = forward(padded.data)
+    dipole = padded.dipole
     spectrum *= np.where(np.abs(dipole) > threshold, 1, np.sign(dipole)) / np.where(
         np.abs(dipole) > threshold, dipole, np.float32(threshold)
     )
-    susceptibility = np.zeros(grid.shape, dtype=np.float32)
-    susceptibility[box] = inverse(spectrum, shape)[inside]
-    susceptibility[~mask] = 0
+    susceptibility = padded.whole(inverse(spectrum, padded.shape))
     progress(1.0, "division by the dipole kernel")
     return susceptibility

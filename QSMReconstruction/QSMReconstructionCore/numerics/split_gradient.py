@@ -1,0 +1,75 @@
+"""The split gradient of total variation, as the alternating direction method of multipliers uses it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from .fourier import available_cores
+
+
+class SplitGradient:
+    """The split variable z1 = grad x of the total variation and its multiplier, updated slab by slab.
+
+    The multiplier is all that is stored: with v = grad x + u, shrinking gives u = v min(1, t / |v|) and z - u = v - 2u.
+    Differences that cross the border of the region are not penalised: there u = 0.
+    """
+
+    def __init__(self, region: np.ndarray, spacing: tuple[float, float, float], threshold: np.float32) -> None:
+        self.spacing = tuple(np.float32(h) for h in spacing)
+        self.threshold = threshold
+        self.multiplier = np.zeros((3, *region.shape), dtype=np.float32)
+        self.region = region
+        self.slabs = [slice(s, min(s + 8, region.shape[0])) for s in range(0, region.shape[0], 8)]
+
+    def update(self, x: np.ndarray, divergence: np.ndarray) -> None:
+        """Update the multiplier for x, and write the adjoint gradient of z - u into `divergence`."""
+        with ThreadPoolExecutor(available_cores()) as pool:
+            edges = list(pool.map(lambda slab: self._update_slab(x, divergence, slab), self.slabs))
+        for slab, edge in zip(self.slabs, edges):
+            divergence[slab.stop % x.shape[0]] += edge
+
+    def _update_slab(self, x: np.ndarray, divergence: np.ndarray, slab: slice) -> np.ndarray:
+        following = slab.stop % x.shape[0]
+        here, region = x[slab], self.region[slab]
+        split = np.empty((3, *here.shape), dtype=np.float32)
+        within = np.zeros((3, *here.shape), dtype=bool)
+        np.subtract(here[1:], here[:-1], out=split[0, :-1])
+        np.subtract(x[following], here[-1], out=split[0, -1])
+        np.logical_and(region[1:], region[:-1], out=within[0, :-1])
+        np.logical_and(self.region[following], region[-1], out=within[0, -1])
+        for axis in (1, 2):
+            ahead, back, last, first = (
+                [slice(None)] * axis + [s] for s in (slice(1, None), slice(None, -1), slice(-1, None), slice(0, 1))
+            )
+            for target, source in ((back, ahead), (last, first)):
+                np.subtract(here[tuple(source)], here[tuple(target)], out=split[axis][tuple(target)])
+                np.logical_and(region[tuple(source)], region[tuple(target)], out=within[axis][tuple(target)])
+        for axis, h in enumerate(self.spacing):
+            split[axis] /= h
+        multiplier = self.multiplier[:, slab]
+        split += multiplier
+        np.multiply(split, within, out=multiplier)
+        length = np.sqrt(np.einsum("akji,akji->kji", multiplier, multiplier))
+        np.maximum(length, self.threshold, out=length)
+        np.divide(self.threshold, length, out=length)
+        multiplier *= length
+        split -= 2 * multiplier
+
+        # Adjoint of the forward difference: (d[-1] - d[0]) / h.
+        out = divergence[slab]
+        split[0] /= self.spacing[0]
+        np.negative(split[0], out=out)
+        out[1:] += split[0, :-1]
+        edge = split[0, -1].copy()
+        for axis in (1, 2):
+            part = split[axis]
+            part /= self.spacing[axis]
+            out -= part
+            ahead, back, last, first = (
+                [slice(None)] * axis + [s] for s in (slice(1, None), slice(None, -1), slice(-1, None), slice(0, 1))
+            )
+            out[tuple(ahead)] += part[tuple(back)]
+            out[tuple(first)] += part[tuple(last)]
+        return edge
