@@ -14,7 +14,7 @@ from QSMReconstructionCore.progress import part_of
 from QSMReconstructionCore.recipe import PRESETS
 
 #: Part of the progress bar for making or reading the scan; measured at 1 mm.
-_SHARE_OF_SCAN = {True: 0.55, False: 0.05}
+_SHARE_OF_SCAN = {True: 0.65, False: 0.05}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
