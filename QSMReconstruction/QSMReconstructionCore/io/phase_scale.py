@@ -7,22 +7,19 @@ for it: they fill the range of a known storage, or the vendor that uses this sto
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from ..acquisition import checked_volume
 from .nifti_header import Header
+from .vendors import OPPOSITE_SIGN, vendor_named
 
 #: Wrapped phase fills its range; the noise around the head does so in any scan.
 _FILLED = 0.95
 #: Room for rounding of stored phase beyond the ends of its range.
 _ROUNDING = 1.001
 _TWELVE_BITS = 4096
-_SIEMENS = re.compile("siemens", re.IGNORECASE)
-#: Vendors that export phase that falls where the field is positive.
-_OPPOSITE_SIGN = re.compile(r"^GE\b|general electric|united imaging|^UIH\b|hitachi", re.IGNORECASE)
 
 
 def phase_in_radians(
@@ -66,7 +63,7 @@ def phase_in_radians(
         source = "radians" if certain else f"assumed: radians, from values between {low:.3g} and {high:.3g}"
     elif low >= 0 and _fills(low - np.pi, high - np.pi, np.pi):
         source = "radians from 0 to 2 pi, wrapped to [-pi, pi]"
-    elif _fills(low, high, 1000 * np.pi) and not _SIEMENS.search(vendor):
+    elif _fills(low, high, 1000 * np.pi) and vendor_named(vendor) != "Siemens":
         scales = [(slope / 1000, intercept / 1000) for slope, intercept in scales]
         source = "milliradians, times 0.001"
     elif (twelve_bits := _twelve_bits(low, high, scales, stored, vendor)) is not None:
@@ -79,7 +76,7 @@ def phase_in_radians(
             f"milliradians), but its values range from {low:g} to {high:g}. Scale it to radians first."
         )
 
-    sign = -1.0 if _OPPOSITE_SIGN.search(vendor) else 1.0
+    sign = -1.0 if vendor_named(vendor) in OPPOSITE_SIGN else 1.0
     if sign < 0:
         source += f"; negated, because {vendor} exports the opposite sign"
     volumes = []
@@ -111,7 +108,7 @@ def _fills(low: float, high: float, half: float) -> bool:
 def _twelve_bits(low, high, scales, stored, vendor) -> tuple[float, float] | None:
     """Center and half width of the storage in 12 bits, as is (0..4095) or doubled around zero (-4096..4094)."""
     center, half = (0.0, _TWELVE_BITS) if low < 0 else (_TWELVE_BITS / 2, _TWELVE_BITS / 2)
-    evident = bool(_SIEMENS.search(vendor)) or _fills(low - center, high - center, half)
+    evident = vendor_named(vendor) == "Siemens" or _fills(low - center, high - center, half)
     if not evident or not _within(low - center, high - center, half):
         return None
     whole = all(float(s).is_integer() and float(i).is_integer() for s, i in scales)

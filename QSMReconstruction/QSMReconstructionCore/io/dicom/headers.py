@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..vendors import vendor_named
+from .conventions import image_kind
 from .parsing import discreet_pydicom, read_dataset
-from .vendors import image_kind, vendor_named
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -40,6 +41,8 @@ _FUNCTIONAL_GROUPS = {
 }
 #: Above this, a field strength is in gauss, as some older scanners write it.
 _LARGEST_TESLA = 100.0
+#: Echo times in s; those of one echo may differ from slice to slice in what is rounding.
+_ECHO_TIME_DECIMALS = 6
 #: Unit vectors in headers are rounded to about this.
 _DIRECTION_TOLERANCE = 1e-3
 
@@ -59,9 +62,9 @@ class Frame:
     series_number : int, optional
     description, protocol, sequence : str
     vendor : str
-        As `vendors.vendor_named` calls it.
+        As `io.vendors.vendor_named` calls it.
     kind, kind_source : str
-        As `vendors.image_kind` finds it.
+        As `conventions.image_kind` finds it.
     echo_time : float, optional
         In s.
     echo_number : int, optional
@@ -269,7 +272,7 @@ def _frame(path: Path, index: int, header: FrameHeader) -> Frame:
         vendor=vendor,
         kind=kind,
         kind_source=kind_source,
-        echo_time=echo_time / 1000 if echo_time else None,
+        echo_time=round(echo_time / 1000, _ECHO_TIME_DECIMALS) if echo_time else None,
         echo_number=None if echo_number is None else int(echo_number),
         position=_needed(header, "ImagePositionPatient", 3),
         orientation=_orientation(header),

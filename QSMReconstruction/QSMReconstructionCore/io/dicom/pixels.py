@@ -68,9 +68,10 @@ def read_scaled(frames: Iterable[Frame]) -> np.ndarray:
     """
     frames = tuple(frames)
     slopes, intercepts = (
-        np.array([getattr(frame, name) for frame in frames])[:, None, None] for name in ("slope", "intercept")
+        np.array([getattr(frame, name) for frame in frames], dtype=np.float32)[:, None, None]
+        for name in ("slope", "intercept")
     )
-    return (read_stored(frames) * slopes + intercepts).astype(np.float32)
+    return read_stored(frames) * slopes + intercepts
 
 
 @discreet_pydicom()

@@ -11,13 +11,15 @@ import numpy as np
 from ...acquisition import GAMMA_BAR, Acquisition
 from ...progress import Progress, no_progress
 from ..phase_scale import phase_in_radians
+from ..vendors import KNOWN_SIGN, OPPOSITE_SIGN
+from .conventions import IMAGINARY, MAGNITUDE, PHASE, REAL, phase_scale
 from .headers import Frame
 from .pixels import read_scaled, read_stored
 from .polarity import alternating_slices, negate_alternate
 from .selection import Selection, select_scan
 from .stacks import Stack, find_stacks
-from .vendors import IMAGINARY, KNOWN_SIGN, MAGNITUDE, OPPOSITE_SIGN, PHASE, REAL, phase_scale
 
+_PI = np.float32(np.pi)
 #: Room for rounding beyond pi.
 _ROUNDING = 1.001
 #: An imaging frequency further from that of the field strength than this part is not one of protons.
@@ -128,18 +130,18 @@ def _phase(stacks: Sequence[Stack]) -> tuple[np.ndarray, str]:
         volumes = [_scaled(*pair) for pair in zip(stored, scales)]
         largest = max(float(np.abs(volume).max()) for volume in volumes)
         if largest <= np.pi * _ROUNDING:
-            return np.clip(np.stack(volumes), -np.pi, np.pi).astype(np.float32), scales[0][0][2]
+            return np.clip(np.stack(volumes), -_PI, _PI), scales[0][0][2]
     told = {(frame.slope, frame.intercept) for stack in stacks for frame in stack.frames}
     if len(told) > 1:
         raise ValueError(f"{stacks[0].name.capitalize()} is scaled in several ways. Export the series again.")
     scale = _Scale(*told.pop())
     vendor = first.vendor if first.vendor not in OPPOSITE_SIGN else None  # the sign is not changed here
     values, source = phase_in_radians([scale] * len(stored), stored, vendor)
-    return np.clip(values, -np.pi, np.pi), f"assumed from the values, because no tag tells: {source}"
+    return np.clip(values, -_PI, _PI), f"assumed from the values, because no tag tells: {source}"
 
 
 def _scaled(stored: np.ndarray, scales: list[tuple[float, float, str]]) -> np.ndarray:
-    slopes, intercepts = (np.array([scale[n] for scale in scales])[:, None, None] for n in (0, 1))
+    slopes, intercepts = (np.array([s[n] for s in scales], dtype=np.float32)[:, None, None] for n in (0, 1))
     return stored * slopes + intercepts
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from .conventions import FIELD_MAP, IMAGINARY, MAGNITUDE, PHASE, PHASE_DIFFERENCE, REAL
 from .stacks import Found, Stack, series_name
-from .vendors import FIELD_MAP, IMAGINARY, MAGNITUDE, PHASE, PHASE_DIFFERENCE, REAL
 
+#: What is needed with each kind of image that has phase in it.
+_PARTNERS = {PHASE: MAGNITUDE, REAL: IMAGINARY, IMAGINARY: REAL}
 #: Images of one scan give their orientation to so many decimals.
 _DECIMALS = 2
 #: Slices of the echoes of a scan lie in the same places to this part of their spacing.
@@ -82,7 +84,7 @@ def select_scan(found: Found, series: int | None = None) -> Selection:
 
 
 def _chosen(found: Found, series: int | None) -> Selection:
-    scans = [scan for family in _families(found.stacks) for scan in _scans_of(family)]
+    scans = _scans(found.stacks)
     stacks = found.stacks
     if series is not None:
         scans = [scan for scan in scans if series in scan.series]
@@ -101,59 +103,78 @@ def _chosen(found: Found, series: int | None) -> Selection:
     return scans[0]
 
 
-def _families(stacks: Iterable[Stack]) -> list[list[Stack]]:
-    """Stacks of one protocol with parallel slices of equal size: parts of one scan or of its repetitions."""
-    families: dict[tuple, list[Stack]] = {}
+def _scans(stacks: Sequence[Stack]) -> list[Selection]:
+    """All scans with phase: each series with phase, or several of one protocol where each has echoes of its own."""
+    protocols: dict[tuple, list[Stack]] = {}
     for stack in stacks:
-        first = stack.first
-        direction = tuple(np.round(first.orientation, _DECIMALS) + 0.0)
-        key = (first.study, first.frame_of_reference, first.protocol or first.description, first.shape, direction)
-        families.setdefault(key, []).append(stack)
-    return list(families.values())
-
-
-def _scans_of(family: list[Stack]) -> list[Selection]:
-    """The scans with phase in a family: one where each echo came once, else one for each series with phase."""
-    usable = [stack for stack in family if stack.kind in (MAGNITUDE, PHASE, REAL, IMAGINARY)]
-    if {stack.kind for stack in usable} <= {MAGNITUDE}:
-        return []
-    by_echo: dict[tuple, set] = {}
-    for stack in usable:
-        by_echo.setdefault((stack.kind, stack.echo_time), set()).add(stack.first.series)
-    if all(len(series) == 1 for series in by_echo.values()):
-        return [_selection(usable)]
-    kinds = {stack.kind for stack in usable}
-    leading = {REAL, IMAGINARY} if {REAL, IMAGINARY} <= kinds else {PHASE}
+        if stack.kind in _PARTNERS:
+            protocols.setdefault((_place(stack), stack.first.protocol), []).append(stack)
     scans = []
-    for series in dict.fromkeys(stack.first.series for stack in usable if stack.kind in leading):
-        own = [stack for stack in usable if stack.first.series == series]
-        number = own[0].first.series_number or 0
-        for kind in kinds - {stack.kind for stack in own}:
-            others = [stack for stack in usable if stack.kind == kind]
-
-            def distance(stack: Stack, number=number) -> tuple:
-                other = stack.first.series_number or 0
-                return abs(other - number), other > number  # scanners number the magnitude first
-
-            nearest = min(others, key=distance).first.series
-            own += [stack for stack in others if stack.first.series == nearest]
-        scans.append(_selection(own))
+    for members in protocols.values():
+        kinds = {stack.kind for stack in members}
+        # Real and imaginary part come first, because they need no scale.
+        leading = REAL if {REAL, IMAGINARY} <= kinds or PHASE not in kinds else PHASE
+        leading = leading if leading in kinds else IMAGINARY
+        by_series: dict[str, list[Stack]] = {}
+        for stack in members:
+            if stack.kind == leading:
+                by_series.setdefault(stack.first.series, []).append(stack)
+        groups = list(by_series.values())
+        echoes = [time for group in groups for time in {stack.echo_time for stack in group}]
+        if len(set(echoes)) == len(echoes):
+            groups = [[*groups]]  # one scan, its echoes maybe in several series
+        else:
+            groups = [[group] for group in groups]
+        scans += [_selection(leading, group, stacks) for group in groups]
     return scans
 
 
-def _selection(stacks: Sequence[Stack]) -> Selection:
-    """Real and imaginary part where both are there, because they need no scale; else magnitude and phase."""
-    kinds = {stack.kind for stack in stacks}
-    pair = (REAL, IMAGINARY) if {REAL, IMAGINARY} <= kinds or PHASE not in kinds else (MAGNITUDE, PHASE)
-    order = sorted(stacks, key=lambda stack: (stack.echo_time or 0.0, stack.first.echo_number or 0))
-    return Selection({kind: tuple(stack for stack in order if stack.kind == kind) for kind in pair})
+def _selection(leading: str, series: Sequence[Sequence[Stack]], stacks: Sequence[Stack]) -> Selection:
+    """A scan of the phase (or real part) in these series and what belongs to it."""
+    partner = _PARTNERS[leading]
+    own = [stack for group in series for stack in group]
+    found: dict[int, Stack] = {}
+    for group in series:
+        found |= {id(stack): stack for stack in _partners(group, [s for s in stacks if s.kind == partner])}
+    parts = {partner: list(found.values()), leading: own}
+    order = [MAGNITUDE, PHASE] if PHASE in parts else [REAL, IMAGINARY]
+    return Selection({kind: tuple(sorted(parts[kind], key=_echo)) for kind in order})
+
+
+def _partners(group: Sequence[Stack], candidates: Iterable[Stack]) -> list[Stack]:
+    """The stacks of the series that fits a group best: the most echoes in common, then the nearest series number."""
+    first, times = group[0].first, {stack.echo_time for stack in group}
+    by_series: dict[str, list[Stack]] = {}
+    for stack in candidates:
+        if _place(stack) == _place(group[0]):
+            by_series.setdefault(stack.first.series, []).append(stack)
+    best, highest = [], (0,)
+    for series, members in by_series.items():
+        other = members[0].first
+        same = series == first.series or (other.protocol == first.protocol != "")
+        common = len(times & {stack.echo_time for stack in members})
+        away = (other.series_number or 0) - (first.series_number or 0)
+        rank = (common + same, series == first.series, same, -abs(away), away < 0)  # magnitude is numbered first
+        if common + same > 0 and rank > highest:
+            best, highest = members, rank
+    return best
+
+
+def _place(stack: Stack) -> tuple:
+    """What images of one scan have in common."""
+    first = stack.first
+    return first.study, first.frame_of_reference, first.shape, tuple(np.round(first.orientation, _DECIMALS) + 0.0)
+
+
+def _echo(stack: Stack) -> tuple[float, int]:
+    return stack.echo_time or 0.0, stack.first.echo_number or 0
 
 
 def _why_no_scan(stacks: Sequence[Stack], all_stacks: Sequence[Stack]) -> str:
     for stack in stacks:
         if stack.kind == PHASE_DIFFERENCE:
             times = sorted({s.echo_time for s in all_stacks if s.kind == MAGNITUDE and s.echo_time
-                            and s.first.protocol == stack.first.protocol})  # fmt: skip
+                            and _place(s) == _place(stack)})  # fmt: skip
             between = f" (of {' and '.join(f'{1000 * t:g}' for t in times)} ms)" if len(times) == 2 else ""
             return (
                 f"{series_name(stack.first).capitalize()} is the difference of the phases of two echoes{between}, as "

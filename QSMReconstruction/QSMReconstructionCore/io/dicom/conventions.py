@@ -1,4 +1,4 @@
-"""What differs from vendor to vendor: what an image shows, in which scale phase is stored, and with which sign.
+"""What differs from vendor to vendor: which tag says what an image shows, and in which scale phase is stored.
 
 References
 ----------
@@ -17,19 +17,6 @@ if TYPE_CHECKING:
 
 MAGNITUDE, PHASE, REAL, IMAGINARY = "magnitude", "phase", "real", "imaginary"
 PHASE_DIFFERENCE, FIELD_MAP, SUSCEPTIBILITY, OTHER = "phase difference", "field map", "susceptibility", "other"
-
-_VENDORS = {
-    "Siemens": "siemens",
-    "Philips": "philips",
-    "GE": r"^ge\b|general electric",
-    "UIH": r"^uih\b|united imaging",
-    "Canon": "canon|toshiba",
-    "Hitachi": "hitachi|fujifilm",
-}
-#: They export phase that falls where the field is positive.
-OPPOSITE_SIGN = ("GE", "UIH", "Hitachi")
-#: Their sign is known; that of others is assumed to be the same.
-KNOWN_SIGN = ("Siemens", "Philips", *OPPOSITE_SIGN)
 
 #: GE says in these what an image shows (raw data type) and, in its field maps, which of the two images it is.
 _GE_DATA_TYPE, _GE_COLLAPSE, _GE_SEQUENCE = (0x0043, 0x102F), (0x0043, 0x1030), (0x0019, 0x109E)
@@ -58,11 +45,6 @@ _ROUNDED_PI = 1e-3
 _GE_LARGEST_PHASE = 3142
 
 
-def vendor_named(manufacturer: str) -> str:
-    """The vendor's short name, or what the header calls it."""
-    return next((name for name, pattern in _VENDORS.items() if re.search(pattern, manufacturer, re.I)), manufacturer)
-
-
 def image_kind(header: FrameHeader, vendor: str) -> tuple[str, str]:
     """What an image shows, and which tag says so.
 
@@ -70,7 +52,7 @@ def image_kind(header: FrameHeader, vendor: str) -> tuple[str, str]:
     ----------
     header : FrameHeader
     vendor : str
-        As `vendor_named` calls it.
+        As `io.vendors.vendor_named` calls it.
 
     Returns
     -------
@@ -119,7 +101,7 @@ def _kind_in_words(header: FrameHeader, types: list[str]) -> tuple[str, str]:
         kinds = {kind for kind, names in _WORDS.items() for word in words if word in names}
         if len(kinds) == 1:
             return kinds.pop(), source
-    return OTHER, "no tag that says so"
+    return MAGNITUDE, "assumed, because no tag says what they show"
 
 
 def _is_field_mapping(header: FrameHeader) -> bool:
