@@ -11,7 +11,7 @@ from scipy import ndimage, optimize
 
 from QSMReconstructionCore.grid import Grid
 
-from .distances import signed_distance
+from .distances import depth_inside, signed_distance
 
 #: Components below this volume in mm^3 are left out: a few voxels of a mask at 1 mm are rarely a lesion.
 SMALLEST_VOLUME = 3.0
@@ -93,24 +93,18 @@ def find_lesions(
     labels = np.zeros(grid.shape, np.int32)
     if not inside.any():
         return labels
-    box = ndimage.find_objects(inside.astype(np.uint8))[0]
-    labels[box] = _components(inside[box], grid.spacing, split_depth)
+    components, _ = ndimage.label(inside, np.ones((3, 3, 3)))
+    for number, box in enumerate(ndimage.find_objects(components), 1):
+        one = components[box] == number
+        labels[box][one] = labels.max() + (1 if split_depth is None else _basins(one, grid.spacing, split_depth)[one])
     return _ranked(labels, smallest_volume / grid.voxel_volume)
 
 
-def _components(inside: np.ndarray, spacing: Sequence[float], split_depth: float | None) -> np.ndarray:
-    image = sitk.GetImageFromArray(inside.astype(np.uint8))
-    components = sitk.GetArrayFromImage(sitk.ConnectedComponent(image, True)).astype(np.int32)
-    if split_depth is None:
-        return components
-    depth = sitk.GetImageFromArray(-np.maximum(signed_distance(inside, spacing), 0).astype(np.float32))
+def _basins(inside: np.ndarray, spacing: Sequence[float], split_depth: float) -> np.ndarray:
+    """Parts of one component, numbered from 1."""
+    depth = sitk.GetImageFromArray(-depth_inside(inside, spacing).astype(np.float32))
     basins = sitk.MorphologicalWatershed(depth, level=split_depth, markWatershedLine=False, fullyConnected=True)
-    basins = sitk.GetArrayFromImage(basins).astype(np.int64)
-    # A basin that reaches across the background is one of two lesions, so both numbers count.
-    _, both = np.unique(components[inside] * (basins.max() + 1) + basins[inside], return_inverse=True)
-    split = np.zeros_like(components)
-    split[inside] = both + 1
-    return split
+    return sitk.GetArrayFromImage(basins).astype(np.int32)
 
 
 def _ranked(labels: np.ndarray, fewest_voxels: float) -> np.ndarray:
@@ -164,10 +158,7 @@ def shells(
     boxes = {number: box for number, box in enumerate(ndimage.find_objects(labels), 1) if box is not None}
     if not boxes:
         return {}
-    sides = zip(*boxes.values())
-    whole = tuple(slice(min(side.start for side in axis), max(side.stop for side in axis)) for axis in sides)
-    depth = np.zeros(labels.shape)
-    depth[whole] = signed_distance(labels[whole] > 0, grid.spacing)
+    depth = depth_inside(labels > 0, grid.spacing)
     margin = [int(np.ceil(surroundings / h)) + 1 for h in grid.spacing]
     found = {}
     for number, small in boxes.items():
@@ -241,22 +232,22 @@ def match_lesions(
     for number, (labels, grid) in enumerate(zip(visits, grids)):
         seen, seen_grid = _labels_on(seen, seen_grid, grid), grid
         matched = _match(seen, labels, smallest_overlap, "new" if number else "baseline", matches)
-        seen = seen.copy()
-        seen[np.isin(seen, [match.lesion for match in matched.values()])] = 0
+        numbers = np.zeros(int(labels.max()) + 1, np.int32)
         for label, match in matched.items():
-            seen[labels == label] = match.lesion
+            numbers[label] = match.lesion
+        kept = np.arange(int(seen.max()) + 1, dtype=np.int32)
+        kept[[match.lesion for match in matched.values() if match.status == "followed"]] = 0
+        seen = np.where(labels > 0, numbers[labels], kept[seen])
         matches.append(matched)
     return tuple(matches)
 
 
 def _match(seen: np.ndarray, labels: np.ndarray, smallest: float, first: str, before) -> dict[int, Match]:
     old, now = np.bincount(seen.ravel()), np.bincount(labels.ravel())
-    shared = np.zeros((max(old.size, 1), now.size))
-    np.add.at(shared, (seen.ravel(), labels.ravel()), 1)
-    shared[0], shared[:, 0] = 0, 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        same = shared >= smallest * np.minimum(old[:, None], now[None])
-    counted = np.where(same & (shared > 0), shared, 0)
+    both = (seen > 0) & (labels > 0)
+    pairs = np.bincount(seen[both].astype(np.int64) * now.size + labels[both], minlength=old.size * now.size)
+    shared = pairs.reshape(old.size, now.size).astype(float)
+    counted = np.where(shared >= smallest * np.minimum(old[:, None], now[None]), shared, 0)
     partners = {int(b): int(a) for a, b in zip(*optimize.linear_sum_assignment(-counted)) if counted[a, b] > 0}
     next_number = 1 + max((match.lesion for visit in before for match in visit.values()), default=0)
     found = {}
