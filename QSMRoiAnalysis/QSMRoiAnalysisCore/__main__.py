@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import lesions_command, measure_command
+from . import lesions_command, measure_command, motor_cortex_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     measure_command.add_command(commands)
     lesions_command.add_command(commands)
+    motor_cortex_command.add_command(commands)
     return parser
 
 

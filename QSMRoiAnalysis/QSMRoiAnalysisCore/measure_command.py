@@ -132,12 +132,12 @@ def run(options: argparse.Namespace) -> None:
     """Measure as the options say, and write the tables."""
     susceptibility = read_map(options.map, options.map_unit)
     grid = susceptibility.grid
-    lookup = _lookup(options)
-    regions = regions_from_labels(_volume_on(grid, "labels", options.labels), lookup)
+    lookup = lookup_of(options)
+    regions = regions_from_labels(volume_on(grid, "labels", options.labels), lookup)
     if options.mask is not None:
-        susceptibility = replace(susceptibility, mask=_volume_on(grid, "mask", options.mask))
+        susceptibility = replace(susceptibility, mask=volume_on(grid, "mask", options.mask))
     for path in options.exclude:
-        susceptibility = susceptibility.without(_volume_on(grid, "exclude", path) != 0)
+        susceptibility = susceptibility.without(volume_on(grid, "exclude", path) != 0)
     labeled = regions
     if options.erode:
         regions = tuple(subregions.eroded(region, grid, options.erode) for region in regions)
@@ -178,7 +178,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"Note: {note}", file=sys.stderr)
 
 
-def _volume_on(grid: Grid, name: str, path: Path) -> np.ndarray:
+def volume_on(grid: Grid, name: str, path: Path) -> np.ndarray:
     """A volume that must lie on the grid of the map."""
     volume, its_grid = read_nifti(path)
     check_same_grid(f"{name} ({path.name})", its_grid, grid)
@@ -234,7 +234,7 @@ def _request(options: argparse.Namespace, grid: Grid) -> Request:
         more_affected = read_more_affected(options.participants, options.subject, options.affected_column)
     return Request(
         descriptors=(*options.measures, *(("erosion_mm",) if options.erode else ())),
-        noise=_volume_on(grid, "noise", options.noise) if options.noise else None,
+        noise=volume_on(grid, "noise", options.noise) if options.noise else None,
         neighbor=options.neighbor,
         norms=read_norms(options.norms) if options.norms else None,
         age=options.age,
@@ -246,7 +246,7 @@ def _measure_other(
     path: str, unit: str, susceptibility: SusceptibilityMap, regions: Sequence[Region], request: Request
 ) -> tuple[Measurement, ...]:
     name = Path(path).name.removesuffix(".gz").removesuffix(".nii")
-    values = _volume_on(susceptibility.grid, name, Path(path))
+    values = volume_on(susceptibility.grid, name, Path(path))
     other = ParameterMap(values, susceptibility.grid, unit, name, susceptibility.mask)
     return measure_parameter(other, regions, request=request)
 
@@ -264,7 +264,8 @@ def _norm_notes(request: Request, regions: Sequence[Region]) -> list[str]:
     return notes
 
 
-def _lookup(options: argparse.Namespace) -> dict[int, str] | None:
+def lookup_of(options: argparse.Namespace) -> dict[int, str] | None:
+    """The names of labels: the file that the options name, else the one beside the labels, else none."""
     if options.lookup is not None:
         return read_lookup(options.lookup)
     stem = options.labels.name.removesuffix(".gz").removesuffix(".nii")

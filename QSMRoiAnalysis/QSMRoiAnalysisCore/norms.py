@@ -100,7 +100,7 @@ class AgeNorm:
 
         References
         ----------
-        Crawford, Garthwaite. Neuropsychologia 2006. 10.1016/j.neuropsychologia.2005.05.001
+        Crawford, Garthwaite. Neuropsychology 2006. 10.1037/0894-4105.20.3.259
         """
         z = (value - self.predict(age)) / self.prediction_sd(age)
         return z, float(2 * stats.t.sf(abs(z), self.controls - 2))

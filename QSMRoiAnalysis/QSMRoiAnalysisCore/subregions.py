@@ -208,6 +208,40 @@ def below(region: Region, other: Region, grid: Grid, thickness: float = np.inf) 
     return _part(region, inside, f"below {other.structure}", may_be_empty=True)
 
 
+def near(tissue: Region, region: Region, grid: Grid, reach: float) -> Region:
+    """The part of a tissue that lies within some mm of a region, such as the white matter under a piece of cortex.
+
+    Parameters
+    ----------
+    tissue, region : Region
+        Voxels that belong to both are left out.
+    grid : Grid
+        Of both.
+    reach : float
+        How far from the surface of the region the voxels may lie, in mm.
+
+    Returns
+    -------
+    Region
+        "White matter near Precentral left", possibly empty.
+
+    Raises
+    ------
+    ValueError
+        If the region is empty, or the reach is not positive.
+    """
+    if not region.voxels:
+        raise ValueError(f"{region.name} has no voxel, so nothing can lie near it.")
+    if not (np.isfinite(reach) and reach > 0):
+        raise ValueError(f"reach must be a positive length in mm, but got {reach}.")
+    margin = [int(np.ceil(reach / spacing)) + 1 for spacing in grid.spacing]
+    box = tuple(slice(max(s.start - m, 0), min(s.stop + m, n)) for s, m, n in zip(region.box, margin, grid.shape))
+    inside, candidates = (union_mask([one], grid.shape)[box] for one in (region, tissue))
+    mask = np.zeros(grid.shape, dtype=bool)
+    mask[box] = candidates & ~inside & (signed_distance(inside, grid.spacing) >= -reach)
+    return Region.from_mask(f"{tissue.structure} near {region.name}", tissue.label, mask)
+
+
 def eroded(region: Region, grid: Grid, distance: float) -> Region:
     """A region without its rim, under the same name.
 
