@@ -235,6 +235,7 @@ def test_methods_lists_every_method_with_its_parameters(capsys):
         (["reconstruct", "out", "--dicom", "d", "--bids", "d"], "give either"),
         (["reconstruct", "out", "--dicom", "d", "--params", "p"], "--params goes with NIfTI files"),
         (["reconstruct", "out", "--phase", "p", "--magnitude", "m", "--series", "3"], "--series needs --dicom"),
+        (["reconstruct", "out", "--phase", "p", "--magnitude", "m", "--write-dicom"], "--write-dicom needs --dicom"),
         (["reconstruct", "out", "--phase", "p", "--magnitude", "m", "--recipe", "best"], "neither a file nor one of"),
         (["reconstruct", "out", "--phase", "p", "--magnitude", "m", "--set", "a.b=1"], "stage.parameter"),
         (["reconstruct", "out", "--phase", "p", "--magnitude", "m", "--echo-times", "soon"], "invalid float"),

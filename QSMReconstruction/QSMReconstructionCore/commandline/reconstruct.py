@@ -22,6 +22,7 @@ from .options import (
 if TYPE_CHECKING:
     from ..acquisition import Acquisition
     from ..io.bids import BidsScan
+    from ..io.dicom.selection import Selection
     from ..progress import Progress
     from ..recipe import Recipe
 
@@ -35,6 +36,7 @@ def add_to(commands) -> None:
         "--dicom", type=Path, metavar="DIR", help="folder as the scanner exports it, or one multi-frame file"
     )
     dicom.add_argument("--series", type=int, metavar="N", help="a series of the scan, if several scans have phase")
+    dicom.add_argument("--write-dicom", action="store_true", help="also write the map as DICOM, into OUT/dicom")
     files = parser.add_argument_group("the scan as NIfTI files")
     files.add_argument("--phase", nargs="+", type=Path, metavar="F", help="one 4D file, or one 3D file per echo")
     files.add_argument("--magnitude", nargs="+", type=Path, metavar="F", help="likewise")
@@ -65,7 +67,8 @@ def run(chosen: argparse.Namespace) -> None:
     recipe = _recipe(chosen)
     check_writable(chosen.out)
     progress(0.0, "Reading")
-    acquisition, files, bids = _scan(chosen, part_of(progress, 0.0, 0.03))
+    scan = _found_in_dicom(chosen, part_of(progress, 0.0, 0.02)) if chosen.dicom else None
+    acquisition, files, bids = _read(chosen, scan)
     files += [path for path in (chosen.params, chosen.mask) if path]
     mask = read_mask(chosen.mask, acquisition.grid) if chosen.mask else None
     with warnings_as_notes() as notes:
@@ -73,19 +76,39 @@ def run(chosen: argparse.Namespace) -> None:
     result = replace(result, notes=(*result.notes, *notes))
     progress(0.95, "Writing")
     write_reconstruction(chosen.out, result, acquisition, files=files, bids=bids)
+    if chosen.write_dicom:
+        from ..io.dicom.susceptibility import write_susceptibility
+
+        write_susceptibility(chosen.out / "dicom", result, scan)
     progress(1.0, "Done")
     print_notes(result.notes)
 
 
-def _scan(chosen: argparse.Namespace, progress: Progress) -> tuple[Acquisition, list[Path], BidsScan | None]:
+def _found_in_dicom(chosen: argparse.Namespace, progress: Progress) -> Selection:
+    """The scan in a DICOM folder, after telling on standard error what the folder holds."""
+    from ..io.dicom.selection import select_scan
+    from ..io.dicom.stacks import find_stacks
+
+    found = find_stacks(chosen.dicom, lambda fraction, message: progress(fraction, f"Reading: {message}"))
+    print(found, file=sys.stderr)
+    scan = select_scan(found, chosen.series)
+    print(f"Taken: {scan}.", file=sys.stderr)
+    return scan
+
+
+def _read(
+    chosen: argparse.Namespace, scan: Selection | None
+) -> tuple[Acquisition, list[Path], BidsScan | None]:
     """The scan, the files it came from, and where it lies in a BIDS folder."""
     from ..io.bids import find_scan
     from ..io.params import read_params
     from ..io.scan import read_scan
 
     facts = {"echo_times": chosen.echo_times, "field_strength": chosen.field_strength}
-    if chosen.dicom:
-        return *_dicom_scan(chosen, facts, progress), None
+    if scan is not None:
+        from ..io.dicom.scan import read_selection
+
+        return read_selection(scan, **facts), list(scan.files), None
     facts["params"] = read_params(chosen.params) if chosen.params else None
     if chosen.bids:
         bids = find_scan(chosen.bids, chosen.subject, chosen.session)
@@ -94,26 +117,14 @@ def _scan(chosen: argparse.Namespace, progress: Progress) -> tuple[Acquisition, 
     return read_scan(chosen.phase, chosen.magnitude, **facts), [*chosen.phase, *chosen.magnitude], None
 
 
-def _dicom_scan(chosen: argparse.Namespace, facts: dict, progress: Progress) -> tuple[Acquisition, list[Path]]:
-    """The scan in a DICOM folder, after telling on standard error what the folder holds."""
-    from ..io.dicom.scan import read_selection
-    from ..io.dicom.selection import select_scan
-    from ..io.dicom.stacks import find_stacks
-
-    found = find_stacks(chosen.dicom, lambda fraction, message: progress(fraction, f"Reading: {message}"))
-    print(found, file=sys.stderr)
-    scan = select_scan(found, chosen.series)
-    print(f"Taken: {scan}.", file=sys.stderr)
-    return read_selection(scan, **facts), list(scan.files)
-
-
 def _check_usage(chosen: argparse.Namespace) -> None:
     if sum(map(bool, (chosen.dicom, chosen.bids, chosen.phase or chosen.magnitude))) != 1:
         raise WrongUsage("give either --dicom, or --bids with --subject, or --phase with --magnitude")
     if chosen.bids and not chosen.subject:
         raise WrongUsage("--bids needs --subject")
-    if chosen.series is not None and not chosen.dicom:
-        raise WrongUsage("--series needs --dicom")
+    for option, given in (("--series", chosen.series is not None), ("--write-dicom", chosen.write_dicom)):
+        if given and not chosen.dicom:
+            raise WrongUsage(f"{option} needs --dicom")
     if chosen.dicom and chosen.params:
         raise WrongUsage("--params goes with NIfTI files; with --dicom, the headers tell these facts")
     if not (chosen.dicom or chosen.bids) and not (chosen.phase and chosen.magnitude):
