@@ -74,6 +74,11 @@ class Region:
         """Number of voxels."""
         return int(np.count_nonzero(self.inside))
 
+    def points(self, grid: Grid) -> np.ndarray:
+        """RAS coordinates in mm of the centers of its voxels, in the order of `inside`, shape (n, 3)."""
+        index = np.argwhere(self.inside) + [side.start for side in self.box]
+        return index @ (np.asarray(grid.direction) * grid.spacing).T + grid.origin
+
 
 def regions_from_labels(labels: np.ndarray, lookup: Mapping[int, str] | None = None) -> tuple[Region, ...]:
     """The regions of a label image, in the order of their values.

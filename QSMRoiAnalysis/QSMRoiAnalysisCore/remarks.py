@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
+
+from QSMReconstructionCore.grid import Grid
 
 from .maps import UNITS, SusceptibilityMap
 from .measures import Measurement
@@ -18,6 +21,11 @@ FEW_VOXELS = 30
 
 #: Regions of tissue have typical values between these, in ppm: iron-rich nuclei reach 0.2, and not all are near zero.
 TYPICAL_VALUES = (5e-4, 0.5)
+
+#: Names of what holds much iron, or blood without oxygen, and so is paramagnetic in everyone.
+_PARAMAGNETIC = re.compile(
+    r"pallid|putamen|caudate|nigra|red nuc|dentate|subthalamic|\bvein|\b(GPe?i?|SN[cr]?|RN|DN|STN)\b", re.IGNORECASE
+)
 
 #: Part of exact zeros beyond which a region measured without a mask is taken to reach outside the brain.
 MANY_ZEROS = 0.05
@@ -52,6 +60,16 @@ def remarks(
             "state the unit of the map and measure again."
         )
     pairs = list(zip(regions, rows))
+    if _flipped(rows):
+        found.append(
+            f"Most regions that hold iron or blood are negative, so the sign of {susceptibility.name} looks flipped: "
+            "paramagnetic must be positive."
+        )
+    swapped = _swapped_sides(regions, susceptibility.grid)
+    if swapped:
+        found.append(
+            f"Left lies to the right of right in {_named(swapped)}: sides are swapped, in the names or in the image."
+        )
     empty = [region.name for region, row in pairs if not row.voxels]
     if empty:
         found.append(f"No voxel to measure in {_named(empty)}.")
@@ -91,6 +109,21 @@ def _likely_unit(susceptibility: SusceptibilityMap, rows: Sequence[Measurement])
     if susceptibility.unit == "ppb" and medians.size and medians.max() < TYPICAL_VALUES[0]:
         return "ppm"
     return susceptibility.unit
+
+
+def _flipped(rows: Sequence[Measurement]) -> bool:
+    """Whether most structures that are paramagnetic in everyone have a negative median, one alone saying too little."""
+    signs = [row.median < 0 for row in rows if row.voxels and _PARAMAGNETIC.search(row.region)]
+    return len(signs) > 1 and sum(signs) > len(signs) / 2
+
+
+def _swapped_sides(regions: Sequence[Region], grid: Grid) -> list[str]:
+    """Structures whose left region lies on the right of its right one, as patients see it."""
+    right = {(one.structure, one.side): one.points(grid)[:, 0].mean() for one in regions if one.side and one.voxels}
+    return [
+        name for name, side in right
+        if side == "left" and (name, "right") in right and right[name, "left"] > right[name, "right"]
+    ]
 
 
 def _zeros(susceptibility: SusceptibilityMap, region: Region) -> float:

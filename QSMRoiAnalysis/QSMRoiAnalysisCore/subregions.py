@@ -82,7 +82,7 @@ def thirds(region: Region, grid: Grid) -> tuple[Region, ...]:
     ValueError
         If the region has too few voxels or no long axis, crosses the midline along it, or a third would be empty.
     """
-    points = _points(region, grid)
+    points = region.points(grid)
     if len(points) < 3:
         raise ValueError(f"{region.name} has {len(points)} voxels, too few for thirds.")
     extents, axes = np.linalg.eigh(np.cov(points.T))  # variances along the principal axes, the largest last
@@ -130,7 +130,7 @@ def quadrants(region: Region, grid: Grid) -> tuple[Region, ...]:
     In the brain stem rostral is superior and ventral is anterior. The region is divided at its center of mass, along
     the axes of the world: tilted heads should be aligned by their transform first.
     """
-    points = _points(region, grid)
+    points = region.points(grid)
     if not len(points):
         raise ValueError(f"{region.name} has no voxel to divide.")
     _, anterior, superior = (points - points.mean(axis=0)).T
@@ -172,7 +172,7 @@ def slab(region: Region, grid: Grid, low: float, high: float, name: str = "slab"
         raise ValueError(f"axis must be R, A or S, but got {axis!r}.")
     if not low <= high:
         raise ValueError(f"low must not exceed high, but got {low} and {high} mm.")
-    along = _points(region, grid)[:, "RAS".index(axis)]
+    along = region.points(grid)[:, "RAS".index(axis)]
     return _part(region, (along >= low) & (along <= high), name, may_be_empty=True)
 
 
@@ -201,8 +201,8 @@ def below(region: Region, other: Region, grid: Grid, thickness: float = np.inf) 
         raise ValueError(f"{other.name} has no voxel, so nothing can be taken below it.")
     if not thickness > 0:
         raise ValueError(f"thickness must be positive, but got {thickness} mm.")
-    bottom = _points(other, grid)[:, 2].min()
-    along = _points(region, grid)[:, 2]
+    bottom = other.points(grid)[:, 2].min()
+    along = region.points(grid)[:, 2]
     rounding = 1e-3 * min(grid.spacing)
     inside = (along < bottom - rounding) & (along >= bottom - thickness - rounding)
     return _part(region, inside, f"below {other.structure}", may_be_empty=True)
@@ -270,12 +270,6 @@ def eroded(region: Region, grid: Grid, distance: float) -> Region:
         return region
     kept = region.inside & (signed_distance(region.inside, grid.spacing) > distance)
     return _trimmed(replace(region, inside=kept, erosion=region.erosion + distance))
-
-
-def _points(region: Region, grid: Grid) -> np.ndarray:
-    """RAS coordinates in mm of the voxels of a region, in the order of `region.inside`, shape (n, 3)."""
-    index = np.argwhere(region.inside) + [side.start for side in region.box]
-    return index @ (np.asarray(grid.direction) * grid.spacing).T + grid.origin
 
 
 def _part(region: Region, chosen: np.ndarray, name: str, may_be_empty: bool = False) -> Region:

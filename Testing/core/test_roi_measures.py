@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.io.nifti import write_nifti
@@ -255,3 +256,47 @@ def test_air_around_the_regions_is_not_taken_for_another_unit():
     values, regions = two_regions()
     values[2:] = 9.4
     assert "look like" not in remarks_on(values, regions[:1])
+
+
+def two_sides(r_of_left, r_of_right):
+    """Two nuclei at these positions toward the patient's right, in mm, on voxels whose axis i runs to the left."""
+    flipped = Grid((4, 4, 40), direction=((0.0, 0.0, -1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)), origin=(20.0, 0.0, 0.0))
+    toward_right = np.broadcast_to(flipped.world_coordinates()[0], flipped.shape)
+    regions = [
+        Region.from_mask(f"Caudate {side}", n, np.isclose(toward_right, r))
+        for n, (side, r) in enumerate((("left", r_of_left), ("right", r_of_right)))
+    ]
+    return flipped, regions
+
+
+def test_sides_are_those_of_the_patient_also_where_the_image_runs_to_the_left():
+    for positions, swapped in (((-14, 14), False), ((14, -14), True)):
+        grid, regions = two_sides(*positions)
+        assert [region.points(grid)[:, 0].mean() for region in regions] == pytest.approx(positions)
+        susceptibility = SusceptibilityMap(np.full(grid.shape, 0.05), grid)
+        said = " ".join(remarks(susceptibility, regions, measure(susceptibility, regions)))
+        assert ("Left lies to the right of right in Caudate" in said) == swapped
+
+
+@pytest.mark.parametrize(("sign", "flipped"), [(1, False), (-1, True)])
+def test_a_map_of_the_other_sign_is_noticed_by_the_nuclei_that_hold_iron(sign, flipped):
+    labels = np.zeros(GRID.shape, int)
+    labels[0:2], labels[2:4], labels[4:6] = 1, 2, 3
+    regions = regions_from_labels(labels, {1: "GP left", 2: "Putamen left", 3: "White matter"})
+    values = sign * np.choose(labels - 1, (0.12, 0.06, -0.03))
+    assert ("looks flipped" in remarks_on(values, regions)) == flipped
+    assert "looks flipped" not in remarks_on(-values, regions[2:])
+
+
+def test_subtracting_a_reference_removes_an_offset_that_subjects_do_not_share():
+    def means(nucleus, ventricle, **more):
+        values = np.choose(labels - 1, (nucleus, ventricle)).astype(float)
+        return measure(SusceptibilityMap(values, GRID, "ppb"), regions, unit="ppb", **more)[0].mean
+
+    labels = np.broadcast_to(np.arange(10) // 5 + 1, GRID.shape)
+    regions = regions_from_labels(labels, {1: "SN", 2: "Ventricle"})
+    controls = list(zip((100, 104, 98, 102, 101, 95), (2, 5, -1, 3, 1, -4)))
+    patients = list(zip((110, 115, 108, 112, 109, 105), (3, 6, 0, 4, -1, 0)))
+    for more, t, p, digit in (({}, 5.1627, 0.000424, 1e-6), ({"reference": "Ventricle"}, 11.7923, 3.4e-7, 1e-8)):
+        test = stats.ttest_ind(*([means(*one, **more) for one in group] for group in (patients, controls)))
+        assert test.statistic == pytest.approx(t, abs=5e-5) and test.pvalue == pytest.approx(p, abs=digit / 2)
