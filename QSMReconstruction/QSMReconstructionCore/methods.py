@@ -16,6 +16,8 @@ from typing import Any
 from .background.vsharp import vsharp
 from .contrasts.r2star import arlo
 from .fieldmapping.romeo_linear import romeo_linear
+from .inversion.ndi import ndi
+from .inversion.rts import rts
 from .inversion.tikhonov import tikhonov
 from .inversion.tkd import tkd
 from .inversion.tsvd import tsvd
@@ -41,7 +43,7 @@ _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality),
     "field_map": (romeo_linear,),
     "background": (vsharp,),
-    "inversion": (weighted_tv, tkd, tsvd, tikhonov),
+    "inversion": (weighted_tv, tkd, tsvd, tikhonov, rts, ndi),
     "reference": (whole_brain, no_reference),
     "r2star": (arlo,),
 }
