@@ -19,10 +19,11 @@ from .descriptors import DESCRIPTORS
 from .histogram import HistogramBin, histogram
 from .lookup import read_lookup
 from .maps import UNITS, ParameterMap, SusceptibilityMap, read_map
-from .measures import Measurement, Request, measure, measure_parameter
+from .measures import Measurement, measure, measure_parameter
 from .norms import read_norms
 from .regions import Region, check_same_grid, find_regions, regions_from_labels
 from .remarks import absent, remarks
+from .request import Request
 from .table import write_table
 from .texture import TextureFeature, texture
 
@@ -255,11 +256,10 @@ def _norm_notes(request: Request, regions: Sequence[Region]) -> list[str]:
     if not request.norms or not any(name.startswith("rii_") for name in request.descriptors):
         return []
     notes = []
-    structures = dict.fromkeys(region.structure for region in regions)
-    if without := [name for name in structures if name not in request.norms]:
-        notes.append(f"{len(without)} structure(s) have no norm and so no high-iron part, {without[0]} for instance.")
-    used = [request.norms[name] for name in structures if name in request.norms]
-    if any(not norm.youngest <= request.age <= norm.oldest for norm in used):
+    norms = {region.name: request.norm_of(region) for region in regions}
+    if without := [name for name, norm in norms.items() if norm is None]:
+        notes.append(f"{len(without)} region(s) have no norm and so no high-iron part, {without[0]} for instance.")
+    if any(norm and not norm.ages[0] <= request.age <= norm.ages[1] for norm in norms.values()):
         notes.append(f"The age of {request.age:g} years lies outside that of the controls: the norm is extrapolated.")
     return notes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, make_dataclass
 from functools import lru_cache
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from .descriptors import Descriptor, Sample, descriptor
 from .maps import UNITS, ParameterMap, SusceptibilityMap, check_unit
-from .norms import AgeNorm
 from .regions import Region, find_regions, union_mask
+from .request import Request
 
 _NAN = float("nan")
 
@@ -76,49 +76,6 @@ def row_type(names: tuple[str, ...] = ()) -> type[Measurement]:
         raise ValueError(f"{known[0]!r} is a column of every table. Leave it out of the descriptors.")
     columns = [(one.name, one.kind, _column(one.title, one.description, one.unit)) for one in map(descriptor, names)]
     return make_dataclass("Measurement", columns, bases=(Measurement,), frozen=True)
-
-
-@dataclass(frozen=True, eq=False)
-class Request:
-    """What to describe beyond the columns that every table has.
-
-    Attributes
-    ----------
-    descriptors : tuple of str
-        Columns to add, in this order: names of `descriptors.DESCRIPTORS`, or `p90`, `trimmed_mean_10`,
-        `fraction_below_70ppb` with other numbers.
-    noise : ndarray, shape (k, j, i), optional
-        Standard deviation of the noise of the map, in the unit of the map.
-    neighbor : str
-        Region whose mean is taken from the mean of each region: of the same side where it has sides.
-    norms : mapping of str to AgeNorm, optional
-        Structure -> mean susceptibility of controls in ppm over age, relative to the same reference.
-    age : float
-        Age in years, for the norms.
-    more_affected : {"left", "right", ""}
-        The more affected side of the brain, which is opposite to the more affected side of the body.
-    """
-
-    descriptors: tuple[str, ...] = ()
-    noise: np.ndarray | None = None
-    neighbor: str = ""
-    norms: Mapping[str, AgeNorm] | None = None
-    age: float = _NAN
-    more_affected: str = ""
-
-    def __post_init__(self) -> None:
-        given = {
-            "noise": self.noise is not None,
-            "neighbor": bool(self.neighbor),
-            "norms": self.norms is not None and np.isfinite(self.age),
-            "more_affected": bool(self.more_affected),
-        }
-        for chosen in map(descriptor, self.descriptors):
-            if chosen.needs and not given[chosen.needs]:
-                needed = "norms and the age" if chosen.needs == "norms" else chosen.needs
-                raise ValueError(f"The descriptor {chosen.name!r} needs {needed}, but got none.")
-        if self.more_affected not in ("left", "right", ""):
-            raise ValueError(f"more_affected must be left or right, but got {self.more_affected!r}.")
 
 
 def measure(
@@ -255,8 +212,9 @@ def _samples(measured, regions, values, request: Request, factor: float, unit: s
         noise, limit = None, _NAN
         if is_susceptibility and request.noise is not None:
             noise = _noise(measured, region, request.noise) * factor
-        if is_susceptibility and request.norms and region.structure in request.norms:
-            limit = request.norms[region.structure].prediction_interval(request.age)[1] * UNITS[unit]
+        norm = request.norm_of(region)
+        if is_susceptibility and norm:
+            limit = norm.prediction_interval(request.age).high * UNITS[unit]
         other = {"left": "right", "right": "left"}.get(region.side)
         samples.append(
             Sample(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .maps import SusceptibilityMap
-from .measures import Request, measure, values_of
+from .measures import measure, values_of
 from .regions import Region, find_regions
+from .request import Request
 from .subregions import near, slab
 
 #: How far white matter may lie from the cortex of the hand knob to be compared with it, in mm.

@@ -179,7 +179,7 @@ def test_columns_regions_and_maps_are_added_as_asked(folder, monkeypatch, capsys
     asked[asked.index("Both=Caudate+Ventricle")] = "Striatum=Caudate"
     assert main(["measure", *FILES, *asked]) == 0
     said = capsys.readouterr().err
-    assert "2 structure(s) have no norm" in said and "the norm is extrapolated" in said and "share voxels" not in said
+    assert "3 region(s) have no norm" in said and "the norm is extrapolated" in said and "share voxels" not in said
     rows = read_table(folder / "T.tsv")
     names = ["Ventricle", "Caudate", "Caudate", "Striatum", "Striatum"]
     assert [(row.region, row.map, row.unit) for row in rows] == [

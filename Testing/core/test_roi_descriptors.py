@@ -12,9 +12,11 @@ from QSMRoiAnalysisCore.affected import read_more_affected
 from QSMRoiAnalysisCore.descriptors import DESCRIPTORS, asymmetry_index, descriptor, robust_mean
 from QSMRoiAnalysisCore.histogram import histogram
 from QSMRoiAnalysisCore.maps import ParameterMap, SusceptibilityMap
-from QSMRoiAnalysisCore.measures import Measurement, Request, measure, measure_parameter, row_type
-from QSMRoiAnalysisCore.norms import AgeNorm, read_norms
+from QSMRoiAnalysisCore.measures import Measurement, measure, measure_parameter, row_type
+from QSMRoiAnalysisCore.norms import read_norms
 from QSMRoiAnalysisCore.regions import Region
+from QSMRoiAnalysisCore.request import Request
+from QSMRoiAnalysisCore.statistics.normative import fit_normative_curve
 from QSMRoiAnalysisCore.table import read_table, write_table
 
 TEN_VALUES = (10, 12, 14, 15, 15, 16, 18, 22, 30, 48)
@@ -77,18 +79,8 @@ def test_moments_of_an_exponential_sample_approach_its_closed_form():
     assert row.skewness == pytest.approx(2, rel=1e-3) and row.kurtosis == pytest.approx(6, rel=1e-2)
 
 
-def test_the_norm_over_age_has_the_line_and_limits_worked_out_for_seven_controls():
-    norm = AgeNorm.fit(CONTROL_AGES, CONTROL_MEANS)
-    assert (norm.slope, norm.intercept) == pytest.approx((0.4892857, 20.535714), abs=1e-6)
-    assert norm.residual_sd == pytest.approx(1.065699, abs=1e-6)
-    assert norm.predict(65) == pytest.approx(52.33929, abs=1e-5)
-    assert norm.prediction_interval(65) == pytest.approx((49.30946, 55.36911), abs=1e-5)
-    z, p = norm.deviation(65, 70)
-    assert z == pytest.approx(14.98382, abs=1e-5) and p == pytest.approx(2.397e-5, rel=2e-4)
-
-
 def test_the_high_iron_part_lies_above_the_limit_of_the_norm_at_the_age():
-    norms = {"SN": AgeNorm.fit(CONTROL_AGES, np.divide(CONTROL_MEANS, 1000))}
+    norms = {"SN": fit_normative_curve(CONTROL_AGES, np.divide(CONTROL_MEANS, 1000))}
     names = ("rii_threshold", "rii_voxels", "rii_mean", "rii_volume_mm3", "rii_total")
     values = (40, 48, 52, 55, 56, 60, 64, 70, 44, 50)
     row = described(values, *names, spacing=(1.5, 1, 1), norms=norms, age=65)
@@ -97,11 +89,24 @@ def test_the_high_iron_part_lies_above_the_limit_of_the_norm_at_the_age():
     assert all(math.isnan(getattr(other, name)) for name in names)
 
 
+def test_sides_have_norms_of_their_own_where_the_table_of_controls_tells_them(tmp_path):
+    lines = [
+        f"SN\t{side}\t{age}\t{value + 5 * (side == 'right')}\tppb"
+        for age, value in zip(CONTROL_AGES, CONTROL_MEANS) for side in ("left", "right")
+    ]
+    (tmp_path / "norms.tsv").write_text("region\tside\tage\tmean\tunit\n" + "\n".join(lines) + "\n")
+    norms = read_norms(tmp_path / "norms.tsv")
+    assert {name: norm.n for name, norm in norms.items()} == {"SN left": 7, "SN right": 7}
+    row = described((40, 60), "rii_threshold", norms=norms, age=65)
+    assert row.rii_threshold == pytest.approx(55.36911, abs=1e-5)
+
+
 def test_norms_are_read_from_controls_in_any_unit(tmp_path):
     lines = [f"SN\t{age}\t{value}\tppb" for age, value in zip(CONTROL_AGES, CONTROL_MEANS)]
     (tmp_path / "norms.tsv").write_text("region\tage\tmean\tunit\n" + "\n".join(lines) + "\n")
     norm = read_norms(tmp_path / "norms.tsv")["SN"]
-    assert norm.predict(65) == pytest.approx(0.05233929, abs=1e-8) and (norm.youngest, norm.oldest) == (20, 80)
+    assert read_norms(tmp_path / "norms.tsv").keys() == {"SN"}
+    assert float(norm.mean(65)) == pytest.approx(0.05233929, abs=1e-8) and norm.ages == (20, 80)
 
 
 @pytest.mark.parametrize(
@@ -110,8 +115,8 @@ def test_norms_are_read_from_controls_in_any_unit(tmp_path):
         ("region\tage\tmean\n", "lacks the column.* unit"),
         ("region\tage\tmean\tunit\nSN\told\t3\tppb\n", "line 2"),
         ("region\tage\tmean\tunit\nSN\t30\t3\tHz\n", "line 2: the unit must be ppm or ppb"),
-        ("region\tage\tmean\tunit\nSN\t30\t3\tppb\nSN\t40\t3\tppb\n", "region SN: .*at least 3 controls"),
-        ("region\tage\tmean\tunit\nSN\t30\t3\tppb\nSN\t30\t3\tppb\nSN\t30\t2\tppb\n", "different ages"),
+        ("region\tage\tmean\tunit\nSN\t30\t3\tppb\nSN\t40\t3\tppb\n", "region SN: .*at least 4 subjects"),
+        ("region\tage\tmean\tunit\nSN\t30\t3\tppb\nSN\t30\t3\tppb\nSN\t30\t2\tppb\n", "but got 3 of 1"),
     ],
 )
 def test_controls_without_a_line_are_refused(tmp_path, text, message):
@@ -224,7 +229,7 @@ def test_every_descriptor_gives_a_number_or_text_for_one_voxel_and_for_none():
     grid = Grid((1, 1, 2))
     one = Region.from_mask("SN left", 1, np.reshape([True, False], grid.shape))
     none = Region.from_mask("RN right", 2, np.zeros(grid.shape, bool))
-    norms = {"SN": AgeNorm.fit((20, 40, 70), (0.1, 0.12, 0.13))}
+    norms = {"SN": fit_normative_curve((20, 40, 50, 70), (0.1, 0.12, 0.12, 0.13))}
     request = Request(tuple(DESCRIPTORS), np.ones(grid.shape), "SN", norms, 50.0, "left")
     for row in measure(SusceptibilityMap(np.full(grid.shape, 0.2), grid), [one, none], request=request):
         for name, chosen in DESCRIPTORS.items():
