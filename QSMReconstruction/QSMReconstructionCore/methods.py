@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from .background.ismv import ismv
+from .background.lbv import lbv
+from .background.pdf import pdf
+from .background.resharp import resharp
+from .background.sharp import sharp
 from .background.vsharp import vsharp
 from .contrasts.r2star import arlo
 from .fieldmapping.romeo_linear import romeo_linear
@@ -42,7 +47,7 @@ STAGES = {
 _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality),
     "field_map": (romeo_linear,),
-    "background": (vsharp,),
+    "background": (vsharp, sharp, resharp, ismv, pdf, lbv),
     "inversion": (weighted_tv, tkd, tsvd, tikhonov, rts, ndi),
     "reference": (whole_brain, no_reference),
     "r2star": (arlo,),

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..grid import Grid
+from ..numerics.crop import uncropped
+
 
 @dataclass(frozen=True, eq=False)
 class LocalField:
@@ -29,3 +32,33 @@ class LocalField:
     mask: np.ndarray
     noise: np.ndarray
     lost: Callable[[np.ndarray], np.ndarray] | None = None
+
+    @classmethod
+    def within(
+        cls,
+        field: np.ndarray,
+        mask: np.ndarray,
+        box: tuple[slice, slice, slice],
+        grid: Grid,
+        weights: np.ndarray | None,
+    ) -> LocalField:
+        """The result of a method that leaves the noise of the field as it is, from its part in a box of the volume.
+
+        Parameters
+        ----------
+        field : ndarray, float32, shape of the box
+            Local field in ppm.
+        mask : ndarray, bool, shape of the box
+            Where it could be determined.
+        box : tuple of slice
+            As `numerics.crop.bounding_box` gives it.
+        grid : Grid
+            Of the whole volume.
+        weights : ndarray, float32, shape (k, j, i), or None
+            Reciprocal of the noise sd of the total field, in 1/ppm; without it the noise counts as 1.
+        """
+        valid = uncropped(mask, box, grid.shape)
+        noise = valid.astype(np.float32)
+        if weights is not None:
+            noise = np.divide(1, weights, out=np.zeros_like(noise), where=valid & (weights > 0))
+        return cls(uncropped(np.where(mask, field, np.float32(0)), box, grid.shape), valid, noise)

@@ -15,6 +15,7 @@ from ..numerics.sphere import sphere_spectrum, sphere_weights
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
+from .trusted_voxels import trusted_voxels
 
 
 def vsharp(
@@ -80,7 +81,7 @@ def vsharp(
         )
     box = bounding_box(mask)
     radii = _radii(largest_radius, smallest_radius, radius_step, grid.spacing)
-    trusted = mask[box] if weights is None else _trusted(mask[box], weights[box])
+    trusted = trusted_voxels(mask[box], None if weights is None else weights[box])
     spheres = _VaryingSpheres(trusted, grid.spacing, radii, threshold)
     local = np.zeros(grid.shape, dtype=np.float32)
     local[box] = spheres.local_field(np.where(trusted, field[box], np.float32(0)), progress)
@@ -107,28 +108,6 @@ def _radii(largest: float, smallest: float, step: float, spacing: tuple[float, f
     return [radius for radius in radii if radius >= 0.8 * min(spacing)] or [max(largest, min(spacing))]
 
 
-#: Voxels at the edge of the mask are left out of all spheres if their noise exceeds this multiple of the median. Next
-#: to air the signal model fails and the noise map underrates the error, and one wild voxel spoils every sphere that
-#: holds it: on the head phantom, with a mask that reaches into the skull here and there, leaving them in makes the
-#: error of the map nine times larger.
-_EDGE_NOISE = 2.5
-
-#: Inside, where a hole in the mask would shrink all spheres around it, only hopeless voxels are left out.
-_HOPELESS_NOISE = 100.0
-
-
-def _trusted(mask: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The mask without voxels that would spoil the spheres around them."""
-    typical = np.median(weights[mask & (weights > 0)]) if np.any(weights[mask] > 0) else 0.0
-    doubtful = mask & (weights < typical / _EDGE_NOISE)
-    outside = ~np.pad(mask, 1)
-    reached = scipy.ndimage.binary_propagation(outside, mask=outside | np.pad(doubtful, 1))
-    trusted = mask & ~reached[1:-1, 1:-1, 1:-1] & (weights >= typical / _HOPELESS_NOISE)
-    if not trusted.any():
-        raise ValueError("weights must be positive inside the mask, but they are 0 everywhere. Check the noise map.")
-    return trusted
-
-
 class _VaryingSpheres:
     """The linear operator of V-SHARP on one mask: kernels and the voxels of each radius, found once.
 
@@ -148,7 +127,7 @@ class _VaryingSpheres:
         if not fitting:
             raise ValueError(
                 f"No sphere of radius {min(radii):g} mm or more fits into the mask, whose deepest voxel lies "
-                f"{deepest:g} mm from its edge. Choose a smaller smallest_radius or a larger mask."
+                f"{deepest:g} mm from its edge. Choose a smaller radius or a larger mask."
             )
         self.mask = mask
         self.shape = fast_shape(mask.shape, tuple(int(np.ceil(fitting[0] / h)) + 1 for h in spacing))

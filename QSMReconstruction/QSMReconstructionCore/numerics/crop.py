@@ -26,3 +26,10 @@ def bounding_box(mask: np.ndarray, margin: tuple[int, int, int] = (0, 0, 0)) -> 
         start, stop = found[0] - margin[axis], found[-1] + 1 + margin[axis]
         box.append(slice(max(int(start), 0), min(int(stop), mask.shape[axis])))
     return tuple(box)
+
+
+def uncropped(part: np.ndarray, box: tuple[slice, slice, slice], shape: tuple[int, int, int]) -> np.ndarray:
+    """A volume of `shape` that holds `part` in the box and 0 elsewhere."""
+    volume = np.zeros(shape, dtype=part.dtype)
+    volume[box] = part
+    return volume

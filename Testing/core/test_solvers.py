@@ -1,0 +1,77 @@
+"""Conjugate gradients and multigrid."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from QSMReconstructionCore.numerics.conjugate_gradients import conjugate_gradients, inner
+from QSMReconstructionCore.numerics.multigrid import LaplaceMultigrid
+
+
+def positive_matrix(size):
+    random = np.random.default_rng(0)
+    root = random.normal(size=(size, size))
+    return root @ root.T + np.diag(np.linspace(1, 1000, size))
+
+
+@pytest.mark.parametrize("preconditioned", [False, True])
+def test_conjugate_gradients_solve_a_positive_system_and_say_how_far_they_are(preconditioned):
+    matrix = positive_matrix(30)
+    right = np.random.default_rng(1).normal(size=(30, 1))
+    precondition = (lambda x: x / np.diag(matrix)[:, None]) if preconditioned else None
+    before, residuals = 0.0, []
+    for step in conjugate_gradients(lambda x: matrix @ x, right.copy(), precondition):
+        x = step.solution
+        value = float((x.T @ matrix @ x - 2 * x.T @ right).item())
+        assert before - value == pytest.approx(step.decrease, rel=1e-6, abs=1e-9 * abs(value))
+        before = value
+        residuals.append(step.residual)
+    np.testing.assert_allclose(x, np.linalg.solve(matrix, right), rtol=1e-5)
+    assert residuals[-1] < 1e-6 < residuals[0]
+
+
+def test_conjugate_gradients_have_nothing_to_do_for_zero():
+    assert list(conjugate_gradients(lambda x: x, np.zeros((3, 3)))) == []
+
+
+def region(shape):
+    """A ball with a bite out of it."""
+    axes = np.meshgrid(*((np.arange(n) - (n - 1) / 2) / (n / 2) for n in shape), indexing="ij")
+    bite = sum((a - 0.6) ** 2 for a in axes) < 0.2
+    return (sum(a**2 for a in axes) < 0.9) & ~bite
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.0, 1.0, 1.0), (1.0, 1.3, 2.0)])
+@pytest.mark.parametrize("shape", [(24, 32, 28), (19, 27, 33)])
+def test_the_laplacian_and_the_multigrid_cycle_are_symmetric_and_positive(shape, spacing):
+    laplace = LaplaceMultigrid(region(shape), spacing)
+    x, y = (np.random.default_rng(seed).normal(size=shape) * laplace.region for seed in (0, 1))
+    for operator in (laplace.apply, laplace.cycle):
+        forth, back = inner(operator(x), y), inner(x, operator(y))
+        # Smoothing factors are single precision constants, the same on both sides.
+        assert forth == pytest.approx(back, abs=1e-12 * np.linalg.norm(operator(x)) * np.linalg.norm(y))
+        assert inner(operator(x), x) > 0
+        assert not operator(x)[~laplace.region].any()
+
+
+def test_the_laplacian_of_a_parabola_counts_lengths_in_the_shortest_voxel():
+    spacing = (2.0, 1.0, 1.5)
+    k, j, i = np.indices((9, 11, 10), dtype=float)
+    parabola = (spacing[0] * k) ** 2 + 3 * (spacing[1] * j) ** 2 - 0.5 * (spacing[2] * i) ** 2
+    laplace = LaplaceMultigrid(np.ones((9, 11, 10), dtype=bool), spacing)
+    np.testing.assert_allclose(laplace.apply(parabola)[1:-1, 1:-1, 1:-1], -(2 + 6 - 1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.0, 1.0, 1.0)])
+def test_multigrid_solves_in_as_few_steps_whatever_the_size(size, spacing):
+    shape = tuple(int(size / h * min(spacing)) for h in spacing)
+    laplace = LaplaceMultigrid(region(shape), spacing)
+    true = (np.random.default_rng(0).normal(size=shape) * laplace.region).astype(np.float32)
+    steps = conjugate_gradients(laplace.apply, laplace.apply(true), laplace.cycle)
+    *_, step = itertools.islice(steps, 9)
+    assert step.residual < 1e-5
+    np.testing.assert_allclose(step.solution, true, atol=1e-3)
