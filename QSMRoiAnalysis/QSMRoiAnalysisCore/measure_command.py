@@ -98,7 +98,8 @@ def _add_measure_options(group) -> None:
         "fraction_above_70ppb with other numbers",
     )
     group.add_argument(
-        "--noise", type=Path, metavar="F", help="standard deviation of the noise of the map, in the unit of the map"
+        "--noise", type=Path, metavar="F",
+        help="standard deviation of the noise of the map (not of the field), in the unit of the map",
     )
     group.add_argument("--neighbor", default="", metavar="NAME", help="region for neighbor_difference")
     group.add_argument(
