@@ -21,11 +21,15 @@ from .background.sharp import sharp
 from .background.vsharp import vsharp
 from .contrasts.r2star import arlo
 from .fieldmapping.romeo_linear import romeo_linear
+from .inversion.hd_qsm import hd_qsm
+from .inversion.l1_qsm import l1_qsm
 from .inversion.ndi import ndi
+from .inversion.nonlinear_tv import nonlinear_tv
 from .inversion.rts import rts
 from .inversion.tikhonov import tikhonov
 from .inversion.tkd import tkd
 from .inversion.tsvd import tsvd
+from .inversion.weak_harmonic_tv import weak_harmonic_tv
 from .inversion.weighted_tv import weighted_tv
 from .masking.brain_extraction import brain_extraction
 from .masking.phase_quality import phase_quality
@@ -48,7 +52,7 @@ _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality),
     "field_map": (romeo_linear,),
     "background": (vsharp, sharp, resharp, ismv, pdf, lbv),
-    "inversion": (weighted_tv, tkd, tsvd, tikhonov, rts, ndi),
+    "inversion": (weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv),
     "reference": (whole_brain, no_reference),
     "r2star": (arlo,),
 }

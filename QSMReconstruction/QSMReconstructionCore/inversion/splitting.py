@@ -8,6 +8,7 @@ import numpy as np
 
 from ..numerics.fourier import forward, frequencies, inverse
 from ..numerics.split_gradient import SplitGradient
+from ..progress import Progress
 from .padded_field import PaddedField
 
 #: Jump between neighbouring voxels, in ppm, at which the split gradient starts to differ from zero. It sets the speed
@@ -51,25 +52,29 @@ class SplitInversion:
     regularization : float
         Lambda in mm/ppm.
     multiplier : callable
-        Takes v, which it may overwrite, and returns the new u2. It may be exchanged between iterations.
+        Takes v, which it may overwrite, and returns the new u2.
     """
 
     def __init__(
         self, field: PaddedField, regularization: float, multiplier: Callable[[np.ndarray], np.ndarray]
     ) -> None:
-        self.field, self.of_field = field, multiplier
-        scale = field.typical_precision
-        threshold = gradient_threshold(field)
-        self.gradient_penalty = np.float32(regularization / scale / threshold)
-        normal = np.float32(_FIELD_PENALTY) * field.dipole**2 + self.gradient_penalty * laplacian_spectrum(field)
-        normal[0, 0, 0] = np.inf
-        self.inverse_normal = np.divide(1, normal, out=normal)
-        self.gradients = SplitGradient(field.region, field.grid.spacing, threshold)
+        self.field = field
+        self.gradients = SplitGradient(field.region, field.grid.spacing, gradient_threshold(field))
+        self.exchange(regularization, multiplier)
         self.divergence = np.zeros(field.shape, dtype=np.float32)
         self.multiplier = self.of_field(np.zeros(field.shape, dtype=np.float32))
         self.target = -2 * self.multiplier
         self.susceptibility = np.zeros(field.shape, dtype=np.float32)
         self.model = np.zeros(field.shape, dtype=np.float32)
+
+    def exchange(self, regularization: float, multiplier: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Go on with another regularization and data term from where the iterations stand."""
+        self.of_field = multiplier
+        self.gradient_penalty = np.float32(regularization / self.field.typical_precision / self.gradients.threshold)
+        normal = np.float32(_FIELD_PENALTY) * self.field.dipole**2
+        normal += self.gradient_penalty * laplacian_spectrum(self.field)
+        normal[0, 0, 0] = np.inf
+        self.inverse_normal = np.divide(1, normal, out=normal)
 
     def iterate(self) -> float:
         """One iteration. Returns the relative change of susceptibility inside the mask."""
@@ -90,6 +95,15 @@ class SplitInversion:
         self.multiplier = self.of_field(self.multiplier)
         self.target -= 2 * self.multiplier
         return relative_change(previous, self.susceptibility, self.field.region)
+
+    def solve(self, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
+        """Iterate until susceptibility changes by less than `tolerance`, and return it in the padded shape."""
+        for iteration in range(max_iterations):
+            change = self.iterate()
+            progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
+            if change < tolerance:
+                break
+        return self.susceptibility
 
 
 def relative_change(previous: np.ndarray, current: np.ndarray, region: np.ndarray) -> float:

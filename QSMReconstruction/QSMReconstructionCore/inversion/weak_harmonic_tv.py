@@ -1,0 +1,157 @@
+"""Total-variation inversion that takes up the rest of the background as a weak harmonic field (WH-QSM)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from ..grid import Grid
+from ..numerics.fourier import forward, inverse
+from ..numerics.split_gradient import SplitGradient
+from ..parameter import Parameter
+from ..progress import Progress, no_progress
+from .nonlinear_tv import ComplexMisfit
+from .padded_field import PaddedField
+from .splitting import field_penalty, gradient_threshold, laplacian_spectrum, relative_change
+
+#: Laplacian at which its split variable starts to differ from zero, in ppm/mm^2: speed only. 1 ppb per voxel squared.
+_CURVATURE = 0.001
+
+
+def weak_harmonic_tv(
+    field: np.ndarray,
+    mask: np.ndarray,
+    grid: Grid,
+    *,
+    weights: np.ndarray | None = None,
+    phase_scale: Annotated[float, Parameter("Phase per field", unit="rad/ppm", range=(0.1, 1000))] = 16.0,
+    regularization: Annotated[float, Parameter("Regularization", unit="mm/ppm", range=(0.01, 1e5))] = 100.0,
+    harmonicity: Annotated[float, Parameter("Weight of harmonicity", unit="mm^2/ppm", range=(1, 1e7))] = 10000.0,
+    model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(1e-5, 0.1))] = 0.001,
+    margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
+    tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
+    max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 60,
+    progress: Progress = no_progress,
+) -> np.ndarray:
+    """Fit susceptibility with total variation together with a harmonic field, the rest of the background (WH-QSM).
+
+    Parameters
+    ----------
+    field : ndarray, float32, shape (k, j, i)
+        Local field in ppm, which may still hold some background.
+    mask : ndarray, bool, shape (k, j, i)
+        Where susceptibility is sought.
+    grid : Grid
+        Geometry.
+    weights : ndarray, float32, shape (k, j, i), optional
+        Reciprocal of the noise sd of `field`, in 1/ppm. Voxels of weight 0 take no part in the fit.
+    phase_scale : float
+        Phase that 1 ppm makes, in rad (see `nonlinear_tv`).
+    regularization : float
+        Weight of the total variation, in mm/ppm: the reciprocal of a typical gradient.
+    harmonicity : float
+        How strictly the background is harmonic inside the mask: the reciprocal of the Laplacian it may have, in
+        mm^2/ppm.
+    model_error : float
+        What the field deviates from the model besides noise, in ppm, added to the noise in quadrature.
+    margin : float
+        Padding around the mask, in mm.
+    tolerance : float
+        Stop when one iteration changes susceptibility by less than this share.
+    max_iterations : int
+        Stop at the latest after so many iterations.
+    progress : callable
+        See `progress`.
+
+    Returns
+    -------
+    ndarray, float32, shape (k, j, i)
+        Susceptibility in ppm, 0 outside the mask.
+
+    Raises
+    ------
+    ValueError
+        If arrays do not fit together or no voxel has a weight.
+
+    Notes
+    -----
+    Minimises 1/2 ||W (exp(i s (D x + h)) - exp(i s f))||^2 / s^2 + lambda sum_mask |grad x| +
+    beta^2 / 2 sum_mask (laplacian h)^2 over x and h by the alternating direction method of multipliers with
+    z1 = grad x, z2 = D x + h and z3 = laplacian h. Every iteration solves for x and h together at each frequency and
+    takes three pairs of Fourier transforms.
+
+    References
+    ----------
+    Milovic et al., Magn Reson Med 2019, 10.1002/mrm.27483
+    """
+    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, margin=margin)
+    solver = _Solver(padded, phase_scale, regularization, harmonicity)
+    for iteration in range(max_iterations):
+        change = solver.iterate()
+        progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
+        if change < tolerance:
+            break
+    return padded.whole(solver.susceptibility)
+
+
+class _Solver:
+    """Susceptibility x and harmonic field h, with all penalties relative to that of the split field.
+
+    With a and b the spectra that gradient and Laplacian ask for, A and B their penalties times the squared operators,
+    and t the target of D x + h, the joint optimum has the field residual r = (a D B + b A - A B t) / (A B + D^2 B + A)
+    and A x = a - D r, B h = b - r.
+    """
+
+    def __init__(self, field: PaddedField, phase_scale: float, regularization: float, harmonicity: float) -> None:
+        self.field = field
+        penalty = field_penalty(field)
+        threshold = gradient_threshold(field)
+        self.misfit = ComplexMisfit(field.data, field.precision, phase_scale, penalty)
+        self.gradient_penalty = np.float32(regularization / threshold / penalty)
+        self.laplacian = laplacian_spectrum(field)
+        self.laplacian_penalty = np.float32(harmonicity / _CURVATURE / penalty)
+        # Share of the split Laplacian that stays in the multiplier: beta^2 / (beta^2 + penalty) where it is penalised.
+        strictness = harmonicity**2 / (harmonicity**2 + harmonicity / _CURVATURE)
+        self.strictness = np.where(field.region, np.float32(strictness), np.float32(0))
+        self.gradients = SplitGradient(field.region, field.grid.spacing, threshold)
+        self.divergence, self.curvature, self.of_laplacian, self.susceptibility, self.harmonic = (
+            np.zeros(field.shape, dtype=np.float32) for _ in range(5)
+        )
+        self.multiplier = self.misfit(np.zeros(field.shape, dtype=np.float32))
+        self.target = -2 * self.multiplier
+
+    def iterate(self) -> float:
+        """One iteration. Returns the relative change of susceptibility inside the mask."""
+        shape, dipole = self.field.shape, self.field.dipole
+        gradient = self.gradient_penalty * forward(self.divergence)
+        harmonic = self.laplacian_penalty * self.laplacian * forward(self.curvature)
+        squared_gradient = self.gradient_penalty * self.laplacian
+        squared_laplacian = self.laplacian_penalty * self.laplacian**2
+        target = forward(self.target)
+        mean = target[0, 0, 0]
+        normal = squared_gradient * squared_laplacian + dipole**2 * squared_laplacian + squared_gradient
+        normal[0, 0, 0] = 1
+        residual = gradient * dipole * squared_laplacian + harmonic * squared_gradient
+        residual -= squared_gradient * squared_laplacian * target
+        residual /= normal
+        squared_gradient[0, 0, 0] = squared_laplacian[0, 0, 0] = 1
+        x = (gradient - dipole * residual) / squared_gradient
+        h = (harmonic - residual) / squared_laplacian
+        x[0, 0, 0], h[0, 0, 0] = 0, mean
+
+        previous = self.susceptibility
+        model = inverse(dipole * x + h, shape)
+        self.susceptibility = inverse(x, shape)
+        self.gradients.update(self.susceptibility, self.divergence)
+
+        v = inverse(self.laplacian * h, shape)
+        v += self.of_laplacian
+        np.multiply(v, self.strictness, out=self.of_laplacian)
+        np.subtract(v, 2 * self.of_laplacian, out=self.curvature)
+
+        self.multiplier += model
+        np.copyto(self.target, self.multiplier)
+        self.multiplier = self.misfit(self.multiplier)
+        self.target -= 2 * self.multiplier
+        return relative_change(previous, self.susceptibility, self.field.region)
