@@ -80,6 +80,30 @@ def test_standard_errors_of_a_printed_table_give_the_effect_size_of_its_text():
     assert sd_from_standard_error(0.9, 13) == pytest.approx(3.245, abs=5e-4)
 
 
+@pytest.mark.parametrize(
+    "controls, patients, recomputed, printed",
+    [
+        ((27.8, 0.9), (29.6, 1.0), 0.53, 0.57),
+        ((29.7, 1.1), (33.0, 0.9), 0.94, 0.92),
+        ((27.0, 0.8), (30.2, 1.2), 0.87, 0.90),
+        ((28.3, 0.8), (30.3, 1.1), 0.58, 0.58),
+        ((23.1, 0.6), (24.4, 0.8), 0.51, 0.50),
+        ((23.2, 0.5), (24.6, 1.0), 0.49, 0.47),
+    ],
+)
+def test_effect_sizes_of_a_table_of_standard_errors(controls, patients, recomputed, printed):
+    # Motor cortex of 13 patients with ALS (Bhattarai et al., 2020). The text leaves open if controls were 12 or 13.
+    sizes = [
+        cohen_d(
+            patients[0], sd_from_standard_error(patients[1], 13), 13,
+            controls[0], sd_from_standard_error(controls[1], n), n,
+        )
+        for n in (12, 13)
+    ]  # fmt: skip
+    assert sizes[0] == pytest.approx(recomputed, abs=5e-3)
+    assert all(abs(size - printed) < 0.06 for size in sizes)
+
+
 def test_the_effect_size_of_the_nigrosome_study_follows_from_its_printed_means():
     g, variance = hedges_g(cohen_d(125.81, 16.27, 38, 98.41, 11.70, 25), 38, 25)
     assert (g, variance) == (pytest.approx(1.84808, abs=5e-6), pytest.approx(0.09342, abs=5e-6))
@@ -92,6 +116,19 @@ def test_kruskal_wallis_and_its_pairs():
     rows = dunn(THREE)
     assert [(row.first, row.second) for row in rows] == [("a", "b"), ("a", "c"), ("b", "c")]
     assert [row.statistic for row in rows] == [near(1.6632), near(3.2202), near(1.5570)]
+
+
+def test_pairs_of_groups_come_with_effect_sizes_and_exclusions():
+    gaps = {**THREE, "b": [np.nan, *THREE["b"]]}
+    by_rank, by_mean = dunn(gaps)[0], tukey(gaps)[0]
+    assert (
+        by_rank.effect.value
+        == mann_whitney({"a": THREE["a"], "b": THREE["b"]}).estimates["rank-biserial correlation"].value
+    )
+    assert by_mean.effect.value == student_t({"a": THREE["a"], "b": THREE["b"]}).estimates["Hedges g"].value
+    for row in (by_rank, by_mean):
+        assert row.excluded == {"a": (), "b": (0,)}
+        assert row.n == (5, 5)
 
 
 def test_the_p_value_printed_for_four_groups_of_patients():

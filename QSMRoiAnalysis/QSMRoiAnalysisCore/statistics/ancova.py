@@ -107,7 +107,7 @@ def ancova(
     return Ancova(
         test=compare_nested(without, fit, tested="groups"),
         adjusted_means=_adjusted_means(fit, rows, names, confidence),
-        contrasts=_contrasts(fit, len(rows), names, n, confidence),
+        contrasts=_contrasts(fit, len(rows), names, n, excluded, confidence),
         slopes=_slopes(y, rows, dummies, fit),
         fit=fit,
         n=n,
@@ -159,7 +159,7 @@ def _adjusted_means(fit, rows, names, confidence) -> dict[str, Estimate]:
     return {name: _combined(fit, _weights(fit, means, names, name), confidence)[0] for name in names}
 
 
-def _contrasts(fit, covariates: int, names, n, confidence) -> tuple[PairwiseComparison, ...]:
+def _contrasts(fit, covariates: int, names, n, excluded, confidence) -> tuple[PairwiseComparison, ...]:
     found = {}
     for first, second in combinations(names, 2):
         at = [0.0] * covariates
@@ -176,10 +176,19 @@ def _contrasts(fit, covariates: int, names, n, confidence) -> tuple[PairwiseComp
             second=second,
             n=(n[first], n[second]),
             difference=estimate,
+            effect=_standardized(estimate, fit.residual_sd),
             statistic=t,
+            df=float(fit.df),
             p=p[f"{first} - {second}"],
             adjusted_p=adjusted[f"{first} - {second}"],
             method="adjusted means, Holm",
+            excluded={"rows": excluded},
         )
         for (first, second), (estimate, t, _) in found.items()
     )
+
+
+def _standardized(difference: Estimate, residual_sd: float) -> Estimate:
+    with np.errstate(divide="ignore"):
+        value, low, high = np.divide((difference.value, difference.low, difference.high), residual_sd)
+    return Estimate(float(value), float(low), float(high), difference.confidence, "adjusted difference by residual SD")

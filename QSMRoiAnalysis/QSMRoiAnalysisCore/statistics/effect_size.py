@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from .result import Estimate
+from .roc import delong_covariance
 
 
 def pooled_sd(sd1: float, n1: int, sd2: float, n2: int) -> float:
@@ -69,3 +70,23 @@ def standardized_differences(first: np.ndarray, second: np.ndarray, confidence: 
         "Cohen d": Estimate(float(d), float(d - half / bias), float(d + half / bias), confidence, how),
         "Hedges g": Estimate(float(g), float(g - half), float(g + half), confidence, how),
     }
+
+
+def probability_of_superiority(first: np.ndarray, second: np.ndarray, confidence: float) -> Estimate:
+    """Probability that a value of the first sample exceeds one of the second, ties counting half (area under the ROC).
+
+    The interval is DeLong's, clipped to [0, 1]; a sample of one value has none.
+    """
+    area = float(np.mean(np.sign(first[:, None] - second[None]) / 2 + 0.5))
+    if min(first.size, second.size) < 2:
+        return Estimate(area, np.nan, np.nan, confidence, "no interval")
+    half = stats.norm.ppf((1 + confidence) / 2) * math.sqrt(delong_covariance(first[None], second[None])[0, 0])
+    low, high = (float(np.clip(area + sign * half, 0, 1)) for sign in (-1, 1))
+    return Estimate(area, low, high, confidence, "DeLong, clipped to its range")
+
+
+def rank_biserial(first: np.ndarray, second: np.ndarray, confidence: float) -> Estimate:
+    """Rank-biserial correlation 2 A - 1 of two samples, where A is their probability of superiority."""
+    area = probability_of_superiority(first, second, confidence)
+    method = f"rank-biserial correlation, {area.method}"
+    return Estimate(2 * area.value - 1, 2 * area.low - 1, 2 * area.high - 1, confidence, method)

@@ -9,10 +9,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from .assumptions import equal_variances, normality
-from .effect_size import standardized_differences
+from .effect_size import probability_of_superiority, rank_biserial, standardized_differences
 from .observations import complete_rows, present_in_groups
 from .result import TWO_SIDED, Estimate, Inference, check_alternative, check_confidence
-from .roc import delong_covariance
 
 #: Up to this many subjects in the larger group, ranks without ties are compared exactly.
 _EXACT_RANKS = 20
@@ -89,12 +88,6 @@ def mann_whitney(
         distribution = "exact" if small and not tied else "asymptotic"
     unaware = tied and distribution == "exact"
     outcome = stats.mannwhitneyu(first, second, alternative=alternative, method=distribution)
-    area = float(outcome.statistic) / (first.size * second.size)
-    half = np.nan
-    if min(first.size, second.size) > 1:
-        half = stats.norm.ppf((1 + confidence) / 2) * np.sqrt(delong_covariance(first[None], second[None])[0, 0])
-    low, high = (float(np.clip(area + sign * half, 0, 1)) for sign in (-1, 1))
-    how = "DeLong, clipped to its range"
     return Inference(
         method=f"Mann-Whitney U test ({distribution})",
         statistic=float(outcome.statistic),
@@ -104,8 +97,8 @@ def mann_whitney(
         alternative=alternative,
         n={name: values.size for name, values in present.items()},
         estimates={
-            "rank-biserial correlation": Estimate(2 * area - 1, 2 * low - 1, 2 * high - 1, confidence, how),
-            "probability of superiority": Estimate(area, low, high, confidence, how),
+            "rank-biserial correlation": rank_biserial(first, second, confidence),
+            "probability of superiority": probability_of_superiority(first, second, confidence),
         },
         excluded=excluded,
         remarks=("Values are tied, which the exact distribution does not know.",) if unaware else (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from .assumptions import equal_variances, normality
+from .effect_size import rank_biserial, standardized_differences
 from .multiplicity import adjust
 from .observations import present_in_groups
 from .result import TWO_SIDED, Estimate, Inference, check_alternative, check_confidence
@@ -18,16 +19,38 @@ from .result import TWO_SIDED, Estimate, Inference, check_alternative, check_con
 
 @dataclass(frozen=True)
 class PairwiseComparison:
-    """Two of several groups: the first minus the second; p is adjusted for all pairs where the method does so."""
+    """Two of several groups, tested two-sided.
+
+    Parameters
+    ----------
+    first, second : str
+        The groups.
+    n : tuple of (int, int)
+        Subjects used of each.
+    difference : Estimate
+        First minus second.
+    effect : Estimate
+        The difference in a scale without unit; its method says which.
+    statistic, df : float
+        Test statistic, and its degrees of freedom (infinite for z).
+    p, adjusted_p : float
+        Before and after the adjustment for all pairs.
+    method : str
+    excluded : mapping of str to tuple of int
+        Positions of missing values.
+    """
 
     first: str
     second: str
     n: tuple[int, int]
     difference: Estimate
+    effect: Estimate
     statistic: float
+    df: float
     p: float
     adjusted_p: float
     method: str
+    excluded: Mapping[str, tuple[int, ...]]
 
 
 def anova(groups: Mapping[str, ArrayLike]) -> Inference:
@@ -147,7 +170,7 @@ def dunn(groups: Mapping[str, ArrayLike]) -> tuple[PairwiseComparison, ...]:
     ----------
     Dunn OJ. Technometrics 1964;6:241-252. https://doi.org/10.1080/00401706.1964.10490181
     """
-    present, _ = present_in_groups(groups, least=1, test="Dunn's test")
+    present, excluded = present_in_groups(groups, least=1, test="Dunn's test")
     samples = list(present.values())
     together = np.concatenate(samples)
     n = together.size
@@ -165,10 +188,13 @@ def dunn(groups: Mapping[str, ArrayLike]) -> tuple[PairwiseComparison, ...]:
             second=names[b],
             n=(samples[a].size, samples[b].size),
             difference=Estimate(float(means[a] - means[b]), np.nan, np.nan, np.nan, "difference of mean ranks"),
+            effect=rank_biserial(samples[a], samples[b], 0.95),
             statistic=float(z[i]),
+            df=np.inf,
             p=p[str(i)],
             adjusted_p=adjusted[str(i)],
             method="Dunn, Holm",
+            excluded={names[a]: excluded[names[a]], names[b]: excluded[names[b]]},
         )
         for i, (a, b) in enumerate(pairs)
     )
@@ -176,7 +202,7 @@ def dunn(groups: Mapping[str, ArrayLike]) -> tuple[PairwiseComparison, ...]:
 
 def _studentized(groups, equal_variance: bool, method: str, confidence: float) -> tuple[PairwiseComparison, ...]:
     check_confidence(confidence)
-    present, _ = _varying(groups, method, all_vary=not equal_variance)
+    present, excluded = _varying(groups, method, all_vary=not equal_variance)
     samples, names = list(present.values()), list(present)
     k = len(samples)
     _, within, n, _ = _sums_of_squares(present)
@@ -200,13 +226,24 @@ def _studentized(groups, equal_variance: bool, method: str, confidence: float) -
                 second=names[b],
                 n=(first.size, second.size),
                 difference=Estimate(difference, *limits, confidence, "studentized range"),
+                effect=_standardized(first, second, confidence),
                 statistic=float(t),
+                df=float(df),
                 p=float(2 * stats.t.sf(abs(t), df)),
                 adjusted_p=float(stats.studentized_range.sf(abs(difference) / error, k, df)),
                 method=method,
+                excluded={names[a]: excluded[names[a]], names[b]: excluded[names[b]]},
             )
         )
     return tuple(rows)
+
+
+def _standardized(first: np.ndarray, second: np.ndarray, confidence: float) -> Estimate:
+    """Hedges' g of a pair; NaN where neither of the two varies, though others do."""
+    if np.ptp(first) == 0 and np.ptp(second) == 0:
+        return Estimate(np.nan, np.nan, np.nan, confidence, "Hedges g, no spread")
+    g = standardized_differences(first, second, confidence)["Hedges g"]
+    return replace(g, method=f"Hedges g, {g.method}")
 
 
 def _varying(groups, test: str, *, all_vary: bool = False):
