@@ -15,6 +15,7 @@ import numpy as np
 from scipy import stats
 
 from .maps import UNITS
+from .sample import Sample
 
 _NAN = float("nan")
 
@@ -23,52 +24,6 @@ HUBER_CONSTANT = 1.345
 
 #: The median absolute deviation of normal values is this part of their standard deviation.
 _MAD_PER_SD = 0.6744897501960817
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """The values of one region, and what some descriptors set them in relation to.
-
-    Attributes
-    ----------
-    values : ndarray, float64, shape (n,)
-        In `unit`, relative to the reference; possibly none.
-    unit : str
-        Unit of the values: that of susceptibility, or of another map.
-    voxel_volume : float
-        In mm^3.
-    side : {"left", "right", ""}
-        Side of the region.
-    noise : ndarray, float64, shape (n,), optional
-        Standard deviation of the noise of each value, in `unit`.
-    opposite, neighbor : ndarray, float64, optional
-        Values of the region of the same structure on the other side, and of the neighbor.
-    neighbor_name : str
-        What the neighbor is called.
-    high_iron_threshold : float
-        Value beyond which a voxel belongs to the high-iron part, in `unit`; NaN where there is no norm.
-    more_affected : {"left", "right", ""}
-        The more affected side of the brain, where it is known.
-    erosion : float
-        How much was taken off the surface of the region, in mm.
-    """
-
-    values: np.ndarray
-    unit: str
-    voxel_volume: float
-    side: str = ""
-    noise: np.ndarray | None = None
-    opposite: np.ndarray | None = None
-    neighbor: np.ndarray | None = None
-    neighbor_name: str = ""
-    high_iron_threshold: float = _NAN
-    more_affected: str = ""
-    erosion: float = 0.0
-
-    @property
-    def high_iron(self) -> np.ndarray:
-        """Values of the high-iron part."""
-        return self.values[self.values > self.high_iron_threshold]
 
 
 @dataclass(frozen=True)
@@ -303,6 +258,10 @@ DESCRIPTORS: dict[str, Descriptor] = _catalog([
         "map", _mean_error, needs="noise",
     ),
     Descriptor(
+        "snr", "SNR", "Mean in units of the noise of a voxel", "",
+        lambda s: s.values.mean() / np.sqrt(np.mean(s.noise**2)) if s.noise.any() else _NAN, needs="noise",
+    ),
+    Descriptor(
         "weighted_mean", "Weighted mean", "Mean with weights of 1 / noise^2", "map", _weighted_mean, needs="noise"
     ),
     Descriptor(
@@ -322,6 +281,11 @@ DESCRIPTORS: dict[str, Descriptor] = _catalog([
     Descriptor(
         "affected", "Affected", "more or less: the side of the brain that the disease affects", "", _affected, str,
         "more_affected", of_values=False,
+    ),
+    Descriptor(
+        "edge_distance_mm", "Edge distance",
+        "Smallest distance of the measured voxels from the edge of the mask, near which maps are least reliable", "mm",
+        lambda s: s.edge_distance,
     ),
     Descriptor(
         "erosion_mm", "Erosion", "What was taken off the surface of the region", "mm", lambda s: s.erosion,

@@ -8,10 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from .descriptors import Descriptor, Sample, descriptor
+from .descriptors import Descriptor, descriptor
+from .distances import depth_inside
 from .maps import UNITS, ParameterMap, SusceptibilityMap, check_unit
 from .regions import Region, find_regions, union_mask
 from .request import Request
+from .sample import Sample
 
 _NAN = float("nan")
 
@@ -203,6 +205,9 @@ def _rows(measured, regions, request: Request, zero: float, factor: float, facts
 
 def _samples(measured, regions, values, request: Request, factor: float, unit: str) -> list[Sample]:
     """What the descriptors look at: the values of each region with those of the regions it is compared to."""
+    depth = None
+    if "edge_distance_mm" in request.descriptors and measured.mask is not None:
+        depth = depth_inside(measured.mask, measured.grid.spacing)
     by_name = {(region.structure, region.side): within for region, within in zip(regions, values)}
     neighbors = find_regions(regions, request.neighbor) if request.neighbor else ()
     is_susceptibility = unit in UNITS
@@ -229,9 +234,16 @@ def _samples(measured, regions, values, request: Request, factor: float, unit: s
                 high_iron_threshold=limit,
                 more_affected=request.more_affected,
                 erosion=region.erosion,
+                edge_distance=_edge_distance(measured, region, depth),
             )
         )
     return samples
+
+
+def _edge_distance(measured, region: Region, depth: np.ndarray | None) -> float:
+    if depth is None:
+        return _NAN
+    return float(np.min(_measured_voxels(measured, region.box, region.inside, depth), initial=np.inf))
 
 
 def _noise(measured, region: Region, noise: np.ndarray) -> np.ndarray:

@@ -137,6 +137,24 @@ def test_the_error_of_the_mean_is_the_spread_of_repeated_measurements():
     assert np.std(means, ddof=1) == pytest.approx(described(noise, "mean_error", noise=noise).mean_error, rel=0.1)
 
 
+def test_the_signal_to_noise_ratio_is_that_of_a_voxel():
+    assert described([10, 20, 30, 40], "snr", noise=[5, 5, 5, 5]).snr == 5
+    assert math.isnan(described([1, 2], "snr", noise=[0, 0]).snr)
+
+
+def test_the_distance_from_the_edge_ends_at_the_faces_of_voxels():
+    grid = Grid((9, 9, 9), spacing=(2.0, 1.0, 1.0))
+    mask = np.zeros(grid.shape, bool)
+    mask[1:8, 1:8, 1:8] = True
+    mark = np.zeros((2, *grid.shape), bool)
+    mark[0, 4, 4, 4] = mark[1, 4, 3:5, 4] = mark[1, 4, 4, 8] = True
+    regions = [Region.from_mask(name, number, one) for number, (name, one) in enumerate(zip("AB", mark))]
+    request = Request(("edge_distance_mm",))
+    rows = measure(SusceptibilityMap(mask * 0.1, grid, mask=mask), regions, request=request)
+    assert [row.edge_distance_mm for row in rows] == pytest.approx([3.5, 2.5])
+    assert math.isnan(measure(SusceptibilityMap(mask * 0.1, grid), regions, request=request)[0].edge_distance_mm)
+
+
 def two_sided(**values):
     """Rows of regions of two voxels each, at the given ppb, with descriptors of their relations."""
     grid = Grid((len(values), 1, 2))
