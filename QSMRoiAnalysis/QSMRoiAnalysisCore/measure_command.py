@@ -21,6 +21,7 @@ from .lookup import read_lookup
 from .maps import UNITS, ParameterMap, SusceptibilityMap, read_map
 from .measures import Measurement, measure, measure_parameter
 from .norms import read_norms
+from .profiles import ProfileStep, profiles
 from .regions import Region, check_same_grid, find_regions, regions_from_labels
 from .remarks import absent, remarks
 from .request import Request
@@ -123,6 +124,15 @@ def _add_measure_options(group) -> None:
         "--bin-width", type=float, default=10.0, metavar="PPB",
         help="width of the bins of histograms and of the gray levels of texture, in ppb (default: 10)",
     )
+    group.add_argument(
+        "--profile", type=Path, metavar="T.tsv", help="also write profiles of the regions over the depth in them"
+    )
+    group.add_argument(
+        "--surface", metavar="NAME", help="region that profiles lead away from, such as white matter under the cortex"
+    )
+    group.add_argument(
+        "--profile-step", type=float, default=1.0, metavar="MM", help="thickness of a step of a profile (default: 1)"
+    )
     group.add_argument("--texture", type=Path, metavar="T.tsv", help="also write texture of the regions (IBSI)")
     group.add_argument(
         "--lowest-level", type=float, metavar="PPB",
@@ -161,11 +171,19 @@ def run(options: argparse.Namespace) -> None:
             susceptibility, regions, reference=options.reference, bin_width=options.bin_width,
             lowest=options.lowest_level,
         )
+    steps: tuple[ProfileStep, ...] = ()
+    if options.profile:
+        steps = profiles(
+            susceptibility, regions, surface=options.surface, step=options.profile_step, reference=options.reference,
+            unit=options.unit,
+        )
     write_table(options.out, [*rows, *others])
     if options.histogram:
         write_table(options.histogram, bins, HistogramBin)
     if options.texture:
         write_table(options.texture, features, TextureFeature)
+    if options.profile:
+        write_table(options.profile, steps, ProfileStep)
 
     reference = f"relative to {rows[0].reference}" if rows[0].reference else "reference unknown"
     print(f"Measured {len(rows)} regions of {susceptibility.name} in {options.unit}, {reference}: {options.out}")
