@@ -99,6 +99,16 @@ def test_cases_and_controls_may_each_be_several_groups():
     assert (list(cases), list(controls), excluded) == ([1, 3], [2], (3,))
 
 
+def test_the_logit_interval_stays_between_zero_and_one():
+    area = roc_curve(PATIENTS, CONTROLS, interval="logit").area
+    spread = np.sqrt(0.00292438) / (0.925 * 0.075)
+    odds = 0.925 / 0.075 * np.exp(np.array([-1, 1]) * 1.959964 * spread)
+    assert (area.low, area.high) == pytest.approx(tuple(odds / (1 + odds)), abs=1e-5)
+    assert np.isnan(roc_curve([3, 4], [1, 2], interval="logit").area.low)
+    with pytest.raises(ValueError, match="choose normal or logit"):
+        roc_curve(PATIENTS, CONTROLS, interval="exact")
+
+
 def test_intervals_of_the_area_cover_a_known_area():
     random = np.random.default_rng(3)
     truth = stats.norm.cdf(1 / np.sqrt(2))  # two normal distributions one standard deviation apart

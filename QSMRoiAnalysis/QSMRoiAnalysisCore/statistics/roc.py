@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
+from scipy.special import expit, logit
 
 from .observations import check_same_length, complete_rows, labels, numbers, positions, present_in_groups
 from .result import TWO_SIDED, Estimate, Inference, check_confidence
@@ -20,7 +21,7 @@ class RocCurve:
     Parameters
     ----------
     area : Estimate
-        Area under the curve with DeLong's interval, clipped to [0, 1].
+        Area under the curve with DeLong's interval.
     variance : float
         DeLong's variance of the area.
     thresholds : ndarray, shape (k,)
@@ -46,7 +47,12 @@ class RocCurve:
 
 
 def roc_curve(
-    cases: ArrayLike, controls: ArrayLike, *, higher_is_positive: bool = True, confidence: float = 0.95
+    cases: ArrayLike,
+    controls: ArrayLike,
+    *,
+    higher_is_positive: bool = True,
+    interval: str = "normal",
+    confidence: float = 0.95,
 ) -> RocCurve:
     """The ROC curve of a measure, and the area under it.
 
@@ -57,6 +63,9 @@ def roc_curve(
     higher_is_positive : bool
         Whether high values speak for the condition. It is declared, not chosen by the data, because choosing the
         better direction makes every area at least one half.
+    interval : {"normal", "logit"}
+        Scale on which DeLong's interval is symmetric. On the logit scale it stays between 0 and 1, and has no limits
+        where cases and controls separate.
     confidence : float
         Level of the interval.
 
@@ -74,6 +83,8 @@ def roc_curve(
     DeLong ER et al. Biometrics 1988;44:837-845. https://doi.org/10.2307/2531595
     """
     check_confidence(confidence)
+    if interval not in ("normal", "logit"):
+        raise ValueError(f"The interval is {interval!r}; choose normal or logit.")
     groups = {"cases": cases, "controls": controls}
     present, excluded = present_in_groups(groups, least=2, test="A ROC curve", count=2)
     sign = 1 if higher_is_positive else -1
@@ -83,7 +94,7 @@ def roc_curve(
     area = float(_areas(positive[None], negative[None])[0])
     variance = float(delong_covariance(positive[None], negative[None])[0, 0])
     return RocCurve(
-        area=_area_estimate(area, variance, confidence),
+        area=_area_estimate(area, variance, confidence, interval),
         variance=variance,
         thresholds=sign * thresholds,
         sensitivity=np.mean(positive[None] > thresholds[:, None], axis=1),
@@ -204,10 +215,16 @@ def _areas(cases: np.ndarray, controls: np.ndarray) -> np.ndarray:
     return _placements(cases, controls)[0].mean(axis=1)
 
 
-def _area_estimate(area: float, variance: float, confidence: float) -> Estimate:
+def _area_estimate(area: float, variance: float, confidence: float, interval: str = "normal") -> Estimate:
     half = stats.norm.ppf((1 + confidence) / 2) * np.sqrt(variance)
-    low, high = (float(np.clip(area + sign * half, 0, 1)) for sign in (-1, 1))
-    return Estimate(float(area), low, high, confidence, "DeLong, clipped to [0, 1]")
+    if interval == "normal":
+        low, high = (float(np.clip(area + sign * half, 0, 1)) for sign in (-1, 1))
+        return Estimate(float(area), low, high, confidence, "DeLong, clipped to [0, 1]")
+    if not 0 < area < 1:
+        return Estimate(float(area), np.nan, np.nan, confidence, "DeLong, no interval on the logit scale")
+    half = half / (area * (1 - area))
+    low, high = (float(expit(logit(area) + sign * half)) for sign in (-1, 1))
+    return Estimate(float(area), low, high, confidence, "DeLong, logit scale")
 
 
 def _compared(areas, variances, variance, method, n, excluded, confidence) -> Inference:
