@@ -270,6 +270,14 @@ def test_names_of_protocols_need_not_agree(tmp_path):
     assert len(read_dicom(export(tmp_path / "scan", small_scan(), MANNERS["siemens"], edit=rename)).echo_times) == 3
 
 
+def test_a_tag_left_at_magnitude_does_not_hide_the_phase(tmp_path):
+    folder = export(
+        tmp_path / "scan", small_scan(), MANNERS["siemens"],
+        edit=lambda dataset, kind, echo, k: setattr(dataset, "ComplexImageComponent", "MAGNITUDE"),
+    )  # fmt: skip
+    assert read_dicom(folder).sources["kinds"] == "magnitude: ComplexImageComponent, phase: ImageType"
+
+
 def test_images_without_a_label_are_taken_for_magnitude_and_said_to_be_assumed(tmp_path):
     def unlabel(dataset, kind, echo, k):
         if kind == "magnitude":

@@ -176,7 +176,6 @@ def test_echoes_of_several_field_strengths_are_refused(refused):
 @pytest.mark.parametrize(
     ("kind", "echo", "words", "rescale_type", "sequence", "reason"),
     [
-        ("phase", None, ["P", "ND"], "US", "*fm2d2r", "is the difference of the phases of two echoes"),
         ("phase", None, ["PHASE_DIFF"], "US", "gre", "is the difference of the phases of two echoes"),
         ("phase", None, ["B0", "B0", "FFE"], "Hz", "gre", "is a field map that the scanner computed, in Hz"),
         ("phase", None, ["P", "SWI"], "US", "gre", "There is no phase, only magnitude"),
@@ -195,6 +194,19 @@ def test_images_that_are_no_phase_are_refused_with_the_reason(
             dataset.SequenceName = sequence
 
     assert reason in refused(edit)
+
+
+def test_the_one_phase_of_a_field_mapping_sequence_is_a_difference(refused):
+    def edit(dataset, kind, echo, k):
+        dataset.SequenceName = "*fm2d2r"
+        return "left out" if kind == "phase" and echo < 2 else None
+
+    assert "Series 6 is the difference of the phases of two echoes" in refused(edit)
+
+
+def test_several_phases_of_a_field_mapping_sequence_are_phases(tmp_path):
+    folder = export(tmp_path / "scan", small_scan(), SIEMENS, edit=setting("SequenceName", "*fm2d2r"))
+    assert len(read_dicom(folder).echo_times) == 3
 
 
 def test_phase_beyond_the_range_of_its_scale_is_refused(refused):
@@ -270,15 +282,22 @@ def test_a_header_that_promises_too_many_frames_is_refused(refused):
     ("keyword", "value", "says"),
     [
         ("ImageOrientationPatient", ["1", "0", "0", "1", "0", "0"], "is not two perpendicular unit vectors"),
-        ("PixelSpacing", ["0", "0"], "its PixelSpacing is not positive"),
+        ("PixelSpacing", ["0", "0"], "its PixelSpacing is not that of an image"),
+        ("ImagePositionPatient", ["0", "0", "1e300"], "its ImagePositionPatient is outside of any scanner"),
+        ("BitsStored", 65535, "its BitsStored is not between 1 and 64"),
+        ("RescaleIntercept", "1e300", "its RescaleSlope or RescaleIntercept is absurd"),
         ("ImagePositionPatient", None, "has no ImagePositionPatient"),
         ("Rows", 0, "says that it has no rows or no columns"),
-        ("RescaleSlope", "0", "its RescaleSlope is 0"),
+        ("RescaleSlope", "0", "its RescaleSlope or RescaleIntercept is absurd"),
         ("EchoTime", "1e999", "its EchoTime is not finite"),
     ],
 )
 def test_absurd_headers_are_named(refused, keyword, value, says):
-    message = refused(setting(keyword, value))
+    def edit(dataset, kind, echo, k):
+        dataset.RescaleSlope, dataset.RescaleIntercept = "1", "0"
+        setattr(dataset, keyword, value)
+
+    message = refused(edit)
     assert says in message
     assert "31 more file(s) cannot be read" in message
 
@@ -336,6 +355,35 @@ def with_value(data: bytes, keyword: str, value: bytes) -> bytes:
     place = start + (8 if size == 4 else 6)
     length = int.from_bytes(data[place : place + size], "little")
     return data[:place] + len(value).to_bytes(size, "little") + value + data[place + size + length :]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "says"),
+    [
+        ("EchoTime", "its EchoTime is damaged"),
+        ("PerFrameFunctionalGroupsSequence", "its PerFrameFunctionalGroupsSequence is damaged"),
+        ("SamplesPerPixel", "does not say how its voxels are stored"),
+        ("SOPClassUID", "its SOPClassUID is damaged"),
+        ("MediaStorageSOPClassUID", "its MediaStorageSOPClassUID is damaged"),
+    ],
+)
+def test_a_tag_of_a_type_that_does_not_exist_is_named(folders, keyword, says):
+    tag = pydicom.tag.Tag(keyword)
+    place = tag.group.to_bytes(2, "little") + tag.element.to_bytes(2, "little")
+    for folder in folders:
+        path = sorted(folder.iterdir())[0]
+        before = path.read_bytes()
+        if place not in before:
+            continue
+        data = before.replace(place + before[before.index(place) + 4 :][:2], place + b"ZZ", 1)
+        if keyword == "MediaStorageSOPClassUID":
+            data = with_value(data, "SOPClassUID", b"")
+        path.write_bytes(data)
+        try:
+            with pytest.raises(ValueError, match=says):
+                read_dicom(folder)
+        finally:
+            path.write_bytes(before)
 
 
 FUZZ = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -1,6 +1,7 @@
 """DICOM: from a folder as the scanner exports it, or one enhanced file, to the scan in it, and maps back to DICOM.
 
-`parsing` opens files, `headers` reads what they say, `conventions` knows how each vendor says it, `stacks` sorts the
-images into echoes in space, `selection` chooses the scan among all that is there and checks that it is whole, `pixels`
-and `polarity` read the values, and `scan` makes an `Acquisition` of them. `susceptibility` writes and reads maps.
+`parsing` opens files, `headers` looks up what they say, `conventions` knows how each vendor says it, `frames` collects
+the facts of each image, `stacks` sorts the images into echoes in space, `selection` chooses the scan among all that is
+there and checks that it is whole, `pixels` and `polarity` read the values, and `scan` makes an `Acquisition` of them.
+`susceptibility` writes and reads maps.
 """

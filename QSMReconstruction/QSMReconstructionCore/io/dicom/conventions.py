@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from .headers import Frame, FrameHeader
+    from .frames import Frame
+    from .headers import FrameHeader
 
 MAGNITUDE, PHASE, REAL, IMAGINARY = "magnitude", "phase", "real", "imaginary"
 PHASE_DIFFERENCE, FIELD_MAP, SUSCEPTIBILITY, OTHER = "phase difference", "field map", "susceptibility", "other"
@@ -36,7 +37,9 @@ _COMPUTED = re.compile(
 )
 _DIFFERENCE = re.compile(r"PHASE.?DIFF|^DELTA.?PHASE")
 _FIELD = re.compile(r"^B0( MAP)?$|^FIELD.?MAP$")
-#: Siemens' field map sequence saves the phase difference of its two echoes as if it were a phase.
+#: The source of the kind of such images.
+FIELD_MAPPING_SEQUENCE = "SequenceName of a field mapping sequence"
+#: Siemens' field mapping sequence saves the phase difference of its two echoes as if it were a phase.
 _SIEMENS_FIELD_MAPPING = re.compile(r"\*?fm2d", re.IGNORECASE)
 
 #: A header that gives pi in three digits means pi.
@@ -76,7 +79,7 @@ def image_kind(header: FrameHeader, vendor: str) -> tuple[str, str]:
             return kind
     kind, source = _kind_in_words(header, types)
     if kind == PHASE and vendor == "Siemens" and _is_field_mapping(header):
-        return PHASE_DIFFERENCE, "SequenceName"
+        return PHASE_DIFFERENCE, FIELD_MAPPING_SEQUENCE
     return kind, source
 
 
@@ -97,10 +100,15 @@ def _kind_in_words(header: FrameHeader, types: list[str]) -> tuple[str, str]:
         ("ImageType", types),
         ("private tag (2005,1011)", [philips.strip().upper()] if isinstance(philips, str) else []),
     )
+    sources = {}
     for source, words in told:
         kinds = {kind for kind, names in _WORDS.items() for word in words if word in names}
         if len(kinds) == 1:
-            return kinds.pop(), source
+            sources.setdefault(kinds.pop(), source)
+    # Where tags contradict each other, one of them was left at magnitude, what images show as a rule.
+    for kind in (PHASE, REAL, IMAGINARY, MAGNITUDE):
+        if kind in sources:
+            return kind, sources[kind]
     return MAGNITUDE, "assumed, because no tag says what they show"
 
 

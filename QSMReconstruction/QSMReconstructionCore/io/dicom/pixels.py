@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .headers import Frame
+from .frames import Frame
 from .parsing import discreet_pydicom, imported_pydicom, read_dataset
 
 if TYPE_CHECKING:
@@ -89,10 +89,11 @@ def _images(path: Path) -> np.ndarray:
         expected = count * int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8
         compressed = dataset.file_meta.TransferSyntaxUID.is_compressed
         held = len(dataset.PixelData)
-        if int(dataset.get("SamplesPerPixel", 1)) != 1:
-            raise ValueError(f"{path.name} holds colors, not measured values.")
-    except (AttributeError, TypeError, OverflowError) as error:
+        colors = int(dataset.get("SamplesPerPixel", 1)) != 1
+    except Exception as error:  # pydicom converts values when asked; a damaged one may raise anything
         raise ValueError(f"{path.name} does not say how its voxels are stored. Export it again.") from error
+    if colors:
+        raise ValueError(f"{path.name} holds colors, not measured values. Export the scan as it was measured.")
     if expected > held * (_LARGEST_EXPANSION if compressed else 1):
         raise ValueError(
             f"{path.name} is cut short: it promises {expected} bytes of voxels, but holds {held}"

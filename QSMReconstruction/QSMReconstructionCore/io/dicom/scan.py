@@ -13,7 +13,7 @@ from ...progress import Progress, no_progress
 from ..phase_scale import phase_in_radians
 from ..vendors import KNOWN_SIGN, OPPOSITE_SIGN
 from .conventions import IMAGINARY, MAGNITUDE, PHASE, REAL, phase_scale
-from .headers import Frame
+from .frames import Frame
 from .pixels import read_scaled, read_stored
 from .polarity import alternating_slices, negate_alternate
 from .selection import Selection, select_scan
@@ -182,7 +182,7 @@ def _imaging_frequency(scan: Selection, field_strength: float) -> tuple[float | 
     frequency = _frequency(scan)
     if frequency is None:
         return None, "assumed: that of the field strength, because the headers tell none"
-    if not abs(frequency / (GAMMA_BAR * float(field_strength)) - 1) < _SAME_FREQUENCY:
+    if not abs(frequency - GAMMA_BAR * float(field_strength)) < _SAME_FREQUENCY * frequency:
         return None, f"assumed: that of the field strength, because {frequency:g} MHz in the header does not fit it"
     return frequency, "tag ImagingFrequency or TransmitterFrequency"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from ...grid import Grid
 from ...progress import Progress, no_progress
-from .headers import Frame, read_frames
+from .conventions import FIELD_MAPPING_SEQUENCE, PHASE
+from .frames import Frame, read_frames
 from .parsing import imported_pydicom
 
 #: Positions in headers are rounded; slices nearer than this part of their spacing lie in one place.
@@ -253,13 +254,26 @@ def series_name(frame: Frame) -> str:
     return "a series without number" if frame.series_number is None else f"series {frame.series_number}"
 
 
-def _sorted_into_stacks(frames) -> tuple[Stack, ...]:
+def _sorted_into_stacks(frames: Iterable[Frame]) -> tuple[Stack, ...]:
     stacks: dict[tuple, list[Frame]] = {}
-    for frame in frames:
+    for frame in _with_phases_of_field_mapping(list(frames)):
         echo = (frame.echo_time or 0.0, frame.echo_number or 0)
         key = (frame.study, frame.series_number or 0, frame.series, frame.kind, *echo)
         stacks.setdefault(key, []).append(frame)
     return tuple(_stack(stacks[key]) for key in sorted(stacks))
+
+
+def _with_phases_of_field_mapping(frames: Sequence[Frame]) -> list[Frame]:
+    """Images of field mapping sequences, taken for phase differences, are phases if the series has several echoes."""
+    echoes: dict[str, set] = {}
+    for frame in frames:
+        if frame.kind_source == FIELD_MAPPING_SEQUENCE:
+            echoes.setdefault(frame.series, set()).add(frame.echo_time)
+    several = {series for series, times in echoes.items() if len(times) > 1}
+    return [
+        replace(frame, kind=PHASE) if frame.kind_source == FIELD_MAPPING_SEQUENCE and frame.series in several else frame
+        for frame in frames
+    ]
 
 
 def _stack(frames: Sequence[Frame]) -> Stack:

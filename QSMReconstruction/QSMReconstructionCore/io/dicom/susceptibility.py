@@ -24,7 +24,7 @@ from ...acquisition import checked_volume
 from ...grid import Grid
 from ..staging import staged_folder
 from .conventions import SUSCEPTIBILITY
-from .headers import Frame
+from .frames import Frame
 from .parsing import discreet_pydicom, imported_pydicom, read_dataset
 from .pixels import read_scaled
 from .selection import Selection
