@@ -6,6 +6,7 @@ from scipy import stats
 
 from QSMRoiAnalysisCore.statistics.effect_size import cohen_d, hedges_g, sd_from_standard_error
 from QSMRoiAnalysisCore.statistics.group_comparison import mann_whitney, paired_t, student_t, welch_t, wilcoxon
+from QSMRoiAnalysisCore.statistics.multiplicity import adjust
 from QSMRoiAnalysisCore.statistics.observations import split_by
 from QSMRoiAnalysisCore.statistics.several_groups import (
     anova,
@@ -240,3 +241,13 @@ def test_comparisons_find_nothing_where_nothing_is(test):
     found = sum(test({"a": random.normal(size=12), "b": random.normal(size=15)}).p < 0.05 for _ in range(cohorts))
     low, high = stats.binom.interval(0.999, cohorts, 0.05)
     assert low <= found <= high
+
+
+def test_families_of_regions_find_nothing_in_200_cohorts_where_nothing_is():
+    random = np.random.default_rng(21)
+    cohorts, wrong = 200, 0
+    for _ in range(cohorts):
+        regions = random.normal(size=(5, 26)) + random.normal(size=26)  # regions of a subject are correlated
+        p = {str(i): mann_whitney({"PD": values[:13], "HC": values[13:]}).p for i, values in enumerate(regions)}
+        wrong += bool(adjust(p, family="five regions").rejected)
+    assert wrong <= stats.binom.ppf(0.9995, cohorts, 0.05)
