@@ -43,7 +43,7 @@ def test_the_field_of_sources_inside_is_kept(remove):
     assert np.corrcoef(found.field[found.mask], local[found.mask])[0, 1] > 0.93
 
 
-@pytest.mark.parametrize("name", ["vsharp", "sharp"])
+@pytest.mark.parametrize("name", ["vsharp", "sharp", "lbv"])
 def test_what_is_declared_lost_is_what_is_missing(name):
     grid, mask, _, local = scene()
     found = found_by(METHODS["background"][name].function, local, mask, grid)
@@ -157,13 +157,13 @@ def test_bad_input_is_named(remove, change, message):
         remove(arguments.pop("field"), arguments.pop("mask"), grid, **arguments)
 
 
-@pytest.mark.parametrize("name", sorted(set(METHODS["background"]) - {"pdf"}))
-def test_a_mask_of_one_slice_is_refused_by_methods_that_need_depth(name):
+@every_method
+def test_a_mask_of_one_slice_is_refused(remove):
     grid, mask, background, _ = scene()
     thin = np.zeros_like(mask)
     thin[24] = mask[24]
     with pytest.raises(ValueError, match="Choose (a smaller radius|fewer) or a larger mask"):
-        METHODS["background"][name].function(background, thin, grid)
+        remove(background, thin, grid)
 
 
 @every_method

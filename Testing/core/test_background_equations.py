@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.ndimage
 from background_scene import scene
 
 from QSMReconstructionCore.background.ismv import ismv
@@ -152,10 +153,17 @@ def test_pdf_ignores_voxels_without_weight_inside_the_mask():
     weights[20:24, 22:26, 24:28] = 0
     field = background + local
     wild = np.where(mask & (weights == 0), 100, field).astype(np.float32)
-    clean, found = pdf(field, mask, grid, weights=weights), pdf(wild, mask, grid, weights=weights)
+    clean, found = (pdf(each, mask, grid, weights=weights, peel=0) for each in (field, wild))
     known = weights > 0
     np.testing.assert_allclose(found.field[known], clean.field[known], atol=1e-5)
     np.testing.assert_array_equal(found.mask, mask)
+
+
+def test_pdf_fits_the_layers_that_it_leaves_out_of_its_result():
+    grid, mask, background, local = scene()
+    whole, peeled = (pdf(background + local, mask, grid, peel=peel) for peel in (0, 2))
+    np.testing.assert_array_equal(peeled.mask, scipy.ndimage.binary_erosion(mask, iterations=2))
+    np.testing.assert_array_equal(peeled.field, np.where(peeled.mask, whole.field, 0))
 
 
 def test_pdf_stops_the_earlier_the_noisier_the_field():

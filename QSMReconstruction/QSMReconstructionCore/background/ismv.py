@@ -81,6 +81,7 @@ def ismv(
     box = bounding_box(mask)
     trusted = trusted_voxels(mask[box], None if weights is None else weights[box])
     mean = SphericalMean(trusted, grid.spacing, radius)
+    progress(0.0, "spherical mean of the field")
 
     right = mean.departure(np.where(trusted, field[box], np.float32(0)))
     local = np.zeros_like(right)

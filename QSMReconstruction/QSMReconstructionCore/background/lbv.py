@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -10,7 +11,7 @@ import scipy.ndimage
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
 from ..numerics.conjugate_gradients import conjugate_gradients
-from ..numerics.crop import bounding_box
+from ..numerics.crop import bounding_box, uncropped
 from ..numerics.multigrid import LaplaceMultigrid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
@@ -67,7 +68,7 @@ def lbv(
     The background field b has Laplacian 0 inside and equals the field in the outermost layer, so f_L = f - b is 0 there
     and has the Laplacian of f inside. Solved by conjugate gradients that one cycle of multigrid preconditions: the
     residual falls about sixfold for each iteration, whatever the size of the volume. An iteration costs about as much
-    as two or three pairs of Fourier transforms; none is taken.
+    as two pairs of Fourier transforms; none is taken.
 
     References
     ----------
@@ -86,12 +87,23 @@ def lbv(
             f"peel must leave some of the mask inside its boundary layer, but {peel} layer(s) leave nothing. Choose "
             "fewer or a larger mask."
         )
+    progress(0.0, "Laplacian of the field")
     laplace = LaplaceMultigrid(interior, grid.spacing)
-    right = laplace.apply(np.where(trusted, field[box], np.float32(0)))
-    local = np.zeros_like(right)
-    for iteration, step in enumerate(conjugate_gradients(laplace.apply, right, laplace.cycle), start=1):
-        local = step.solution
-        progress(iteration / max_iterations, f"iteration {iteration}, residual {100 * step.residual:.2g} %")
-        if step.residual < tolerance or iteration == max_iterations:
-            break
-    return LocalField.within(local, interior, box, grid, weights)
+
+    def zero_at_the_edge(total: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
+        """The field with the same Laplacian inside that is 0 at the edge."""
+        right = laplace.apply(total)
+        local = np.zeros_like(right)
+        for iteration, step in enumerate(conjugate_gradients(laplace.apply, right, laplace.cycle), start=1):
+            local = step.solution
+            progress(iteration / max_iterations, f"iteration {iteration}, residual {100 * step.residual:.2g} %")
+            if step.residual < tolerance or iteration == max_iterations:
+                break
+        return local
+
+    def lost(true_local_field: np.ndarray) -> np.ndarray:
+        inside = np.where(trusted, true_local_field[box], np.float32(0))
+        return uncropped(np.where(interior, inside - zero_at_the_edge(inside), np.float32(0)), box, grid.shape)
+
+    local = zero_at_the_edge(np.where(trusted, field[box], np.float32(0)), progress)
+    return replace(LocalField.within(local, interior, box, grid, weights), lost=lost)

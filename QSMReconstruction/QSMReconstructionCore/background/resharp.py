@@ -81,6 +81,7 @@ def resharp(
     box = bounding_box(mask)
     trusted = trusted_voxels(mask[box], None if weights is None else weights[box])
     mean = SphericalMean(trusted, grid.spacing, radius)
+    progress(0.0, "spherical mean of the field")
 
     def normal(local: np.ndarray) -> np.ndarray:
         product = mean.adjoint_departure(mean.departure(local))
