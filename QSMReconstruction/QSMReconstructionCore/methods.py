@@ -23,6 +23,7 @@ from .contrasts.r2star import arlo
 from .fieldmapping.romeo_linear import romeo_linear
 from .inversion.hd_qsm import hd_qsm
 from .inversion.l1_qsm import l1_qsm
+from .inversion.medi import medi
 from .inversion.ndi import ndi
 from .inversion.nonlinear_tv import nonlinear_tv
 from .inversion.rts import rts
@@ -52,7 +53,7 @@ _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality),
     "field_map": (romeo_linear,),
     "background": (vsharp, sharp, resharp, ismv, pdf, lbv),
-    "inversion": (weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv),
+    "inversion": (weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi),
     "reference": (whole_brain, no_reference),
     "r2star": (arlo,),
 }

@@ -124,7 +124,10 @@ def reconstruct(
     weights = weights_of(field_map.noise, mask)
     local_field = run.stage("background", field_map.field, mask, acquisition.grid, weights=weights)
     weights = weights_of(local_field.noise, local_field.mask)
-    raw = run.stage("inversion", local_field.field, mask, acquisition.grid, weights=weights, lost=local_field.lost)
+    raw = run.stage(
+        "inversion", local_field.field, mask, acquisition.grid,
+        weights=weights, lost=local_field.lost, magnitude=acquisition.magnitude,
+    )
     susceptibility, reference = run.stage("reference", raw, mask)
 
     notes = []

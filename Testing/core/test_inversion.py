@@ -32,6 +32,7 @@ LEAST_CORRELATION = {
     "weak_harmonic_tv": 0.95,
     "hd_qsm": 0.97,
     "l1_qsm": 0.97,
+    "medi": 0.95,
 }
 
 

@@ -22,7 +22,7 @@ DATA = {
     "r2star": ["acquisition", "mask"],
 }
 #: Keywords that the pipeline gives, not the user.
-GIVEN = {"weights", "lost", "progress"}
+GIVEN = {"weights", "lost", "magnitude", "progress"}
 
 
 def arguments(function):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from QSMReconstructionCore.acquisition import Acquisition
+from QSMReconstructionCore.inversion.medi import medi
 from QSMReconstructionCore.metrics import score
 from QSMReconstructionCore.phantom import LABELS, head_phantom
-from QSMReconstructionCore.pipeline import reconstruct
+from QSMReconstructionCore.pipeline import reconstruct, weights_of
 from QSMReconstructionCore.progress import Cancelled
 from QSMReconstructionCore.recipe import Recipe
 
@@ -63,6 +64,20 @@ def test_changing_the_inversion_repeats_the_inversion_only(scan, default, cache)
     again = reconstruct(scan.acquisition, recipe, cache=cache)
     assert set(again.seconds) == {"inversion", "reference"}
     assert again.field_map is default.field_map
+
+
+def test_the_inversion_is_given_the_magnitude_if_it_asks_for_it(scan, default, cache):
+    settings = {"max_iterations": 1, "inner_iterations": 2}
+    recipe = default.recipe.with_values(
+        {"inversion.method": "medi", "reference.method": "no_reference"}
+        | {f"inversion.{name}": value for name, value in settings.items()}
+    )
+    found = reconstruct(scan.acquisition, recipe, cache=cache).susceptibility
+    local = default.local_field
+    data = (local.field, default.mask, default.grid)
+    settings["weights"] = weights_of(local.noise, local.mask)
+    np.testing.assert_array_equal(found, medi(*data, magnitude=scan.acquisition.magnitude, **settings))
+    assert not np.array_equal(found, medi(*data, **settings))
 
 
 def test_a_given_mask_is_used_as_it_is(scan):

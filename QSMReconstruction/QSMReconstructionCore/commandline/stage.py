@@ -139,7 +139,10 @@ def run_stages(
         local = call("background", field, mask, grid, weights=weights_of(noise, mask))
         field, noise, lost = local.field, local.noise, local.lost
     if "inversion" in stages:
-        susceptibility = call("inversion", field, mask, grid, weights=weights_of(noise, mask), lost=lost)
+        magnitude = data.magnitude if "field_map" in stages else None
+        susceptibility = call(
+            "inversion", field, mask, grid, weights=weights_of(noise, mask), lost=lost, magnitude=magnitude
+        )
         field, _ = call("reference", susceptibility, mask)
     return field
 

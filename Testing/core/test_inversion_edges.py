@@ -1,0 +1,89 @@
+"""Inversion that knows the edges of the magnitude, and the differences it is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from inversion_scene import SHAPE, scene
+
+from QSMReconstructionCore.inversion.medi import _penalized, _without_outliers, medi
+from QSMReconstructionCore.inversion.padded_field import PaddedField
+from QSMReconstructionCore.numerics.gradient import adjoint_gradient, differences_within, gradient
+
+
+@pytest.mark.parametrize(("dtype", "close"), [(np.float32, 1e-5), (np.float64, 1e-12)])
+@pytest.mark.parametrize("shape", [(16, 18, 20), (17, 9, 15)])
+def test_the_adjoint_gradient_is_adjoint(shape, dtype, close):
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal(shape).astype(dtype), random.standard_normal((3, *shape)).astype(dtype)
+    spacing = (2.0, 1.0, 0.7)
+    difference = np.vdot(gradient(x, spacing), y) - np.vdot(x, adjoint_gradient(y, spacing))
+    assert abs(difference) < close * np.linalg.norm(x) * np.linalg.norm(y)
+
+
+def test_the_gradient_of_a_ramp_is_its_slope_in_mm():
+    ramp = np.broadcast_to(np.arange(6.0)[:, None, None], (6, 4, 5)).copy()
+    parts = gradient(ramp, (2.0, 1.0, 1.0))
+    assert np.all(parts[0, :-1] == 0.5)
+    assert np.all(parts[0, -1] == -2.5)
+    assert not parts[1:].any()
+
+
+def test_differences_within_a_region_join_its_voxels():
+    region = np.zeros((5, 5, 5), dtype=bool)
+    region[1:3, 2, 2] = True
+    within = differences_within(region)
+    assert np.argwhere(within).tolist() == [[0, 1, 2, 2]]
+
+
+def anatomy(susceptibility, echoes=1):
+    """A magnitude whose edges are those of the susceptibility, with some noise."""
+    random = np.random.default_rng(0)
+    return (100 + 200 * susceptibility + random.normal(0, 0.5, (echoes, *SHAPE))).astype(np.float32)
+
+
+def test_edges_of_the_magnitude_help():
+    grid, mask, susceptibility, field = scene()
+    found = [
+        medi(field, mask, grid, magnitude=magnitude, edge_share=0.1, regularization=300.0)
+        for magnitude in (anatomy(susceptibility)[0], None)
+    ]
+    errors = [np.linalg.norm((x - susceptibility)[mask]) for x in found]
+    assert errors[0] < 0.8 * errors[1]
+
+
+def test_edges_are_the_given_share_of_differences_and_lie_on_the_steepest():
+    grid, mask, susceptibility, field = scene()
+    padded = PaddedField.around(field, mask, grid, None)
+    within = differences_within(padded.region)
+    penalized = _penalized(padded, anatomy(susceptibility, echoes=3), 0.02)
+    assert np.count_nonzero(penalized) == pytest.approx(0.98 * np.count_nonzero(within), rel=1e-3)
+    steep = np.abs(gradient(np.pad(susceptibility[padded.box], [(0, n - s) for n, s in zip(
+        padded.shape, mask[padded.box].shape)]), grid.spacing)) > 0.04
+    assert np.mean(penalized[steep & within]) < 0.1
+
+
+def test_where_the_field_is_unknown_there_is_no_edge():
+    grid, mask, susceptibility, field = scene()
+    weights = np.where(mask, np.float32(1000), np.float32(0))
+    weights[15:24, 12:20, 16:26] = 0
+    padded = PaddedField.around(field, mask, grid, weights)
+    penalized = _penalized(padded, anatomy(susceptibility), 0.5)
+    inside = differences_within((padded.precision == 0) & padded.region)
+    assert inside.any() and penalized[inside].all()
+
+
+def test_outliers_lose_weight_and_the_others_do_not():
+    weight = np.ones(1001, dtype=np.float32)
+    misfit = np.full(1001, 0.001, dtype=np.float32)
+    misfit[0] = 1.0
+    weight[1] = 0
+    lighter = _without_outliers(weight, misfit, 6.0)
+    assert lighter[0] < 0.05
+    np.testing.assert_array_equal(lighter[1:], weight[1:])
+
+
+def test_a_magnitude_of_another_shape_is_refused():
+    grid, mask, _, field = scene()
+    with pytest.raises(ValueError, match="magnitude must have the shape"):
+        medi(field, mask, grid, magnitude=np.ones((2, 3, 4)))
