@@ -67,8 +67,8 @@ def run(chosen: argparse.Namespace) -> None:
     recipe = _recipe(chosen)
     check_writable(chosen.out)
     progress(0.0, "Reading")
-    scan = _found_in_dicom(chosen, part_of(progress, 0.0, 0.02)) if chosen.dicom else None
-    acquisition, files, bids = _read(chosen, scan)
+    scan = _found_in_dicom(chosen, part_of(progress, 0.0, 0.015, "Reading")) if chosen.dicom else None
+    acquisition, files, bids = _read(chosen, scan, part_of(progress, 0.015, 0.03, "Reading"))
     files += [path for path in (chosen.params, chosen.mask) if path]
     mask = read_mask(chosen.mask, acquisition.grid) if chosen.mask else None
     with warnings_as_notes() as notes:
@@ -89,7 +89,7 @@ def _found_in_dicom(chosen: argparse.Namespace, progress: Progress) -> Selection
     from ..io.dicom.selection import select_scan
     from ..io.dicom.stacks import find_stacks
 
-    found = find_stacks(chosen.dicom, lambda fraction, message: progress(fraction, f"Reading: {message}"))
+    found = find_stacks(chosen.dicom, progress)
     print(found, file=sys.stderr)
     scan = select_scan(found, chosen.series)
     print(f"Taken: {scan}.", file=sys.stderr)
@@ -97,7 +97,7 @@ def _found_in_dicom(chosen: argparse.Namespace, progress: Progress) -> Selection
 
 
 def _read(
-    chosen: argparse.Namespace, scan: Selection | None
+    chosen: argparse.Namespace, scan: Selection | None, progress: Progress
 ) -> tuple[Acquisition, list[Path], BidsScan | None]:
     """The scan, the files it came from, and where it lies in a BIDS folder."""
     from ..io.bids import find_scan
@@ -108,7 +108,7 @@ def _read(
     if scan is not None:
         from ..io.dicom.scan import read_selection
 
-        return read_selection(scan, **facts), list(scan.files), None
+        return read_selection(scan, **facts, progress=progress), list(scan.files), None
     facts["params"] = read_params(chosen.params) if chosen.params else None
     if chosen.bids:
         bids = find_scan(chosen.bids, chosen.subject, chosen.session)

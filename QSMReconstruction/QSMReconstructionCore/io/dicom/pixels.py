@@ -1,14 +1,15 @@
-"""Stored values of the images of a stack, compressed or not."""
+"""Values of images, compressed or not."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...progress import Progress, no_progress
 from .frames import Frame
 from .parsing import discreet_pydicom, imported_pydicom, read_dataset
 
@@ -25,17 +26,19 @@ _IMAGE_TAGS = (
 )  # fmt: skip
 
 
-def read_stored(frames: Iterable[Frame]) -> np.ndarray:
-    """Values as they are stored, without slope and intercept.
+def read_stored(frames: Sequence[Frame], progress: Progress = no_progress) -> list[np.ndarray]:
+    """Values of each image as they are stored, without slope and intercept.
 
     Parameters
     ----------
-    frames : iterable of Frame
-        Of one stack. Each file is read once.
+    frames : sequence of Frame
+        Of one scan. Each file is read once, whatever images of it are wanted.
+    progress : callable
+        Called with the fraction of the files that was read.
 
     Returns
     -------
-    ndarray, whole numbers, shape (image, row, column)
+    list of ndarray, whole numbers, shape (row, column)
         In the order of the frames.
 
     Raises
@@ -43,35 +46,33 @@ def read_stored(frames: Iterable[Frame]) -> np.ndarray:
     ValueError
         If a file is cut short, damaged, or compressed in a way that cannot be read here.
     """
-    frames = tuple(frames)
-    volume = None
-    by_file: dict[Path, list[tuple[int, Frame]]] = {}
+    stored: list[np.ndarray] = [np.empty(0)] * len(frames)
+    by_file: dict[Path, list[int]] = {}
     for place, frame in enumerate(frames):
-        by_file.setdefault(frame.path, []).append((place, frame))
-    for path, wanted in by_file.items():
+        by_file.setdefault(frame.path, []).append(place)
+    for number, (path, places) in enumerate(by_file.items()):
+        progress(number / len(by_file), f"images {number + 1} of {len(by_file)}")
         images = _images(path)
-        for place, frame in wanted:
+        for place in places:
+            frame = frames[place]
             if frame.index >= len(images) or images.shape[1:] != frame.shape:
                 raise ValueError(f"{path.name} holds other images than its header says. Export it again.")
-            if volume is None:
-                volume = np.empty((len(frames), *frame.shape), images.dtype)
-            volume[place] = images[frame.index]
-    return volume
+            stored[place] = images[frame.index]
+    return stored
 
 
-def read_scaled(frames: Iterable[Frame]) -> np.ndarray:
-    """Values with the slope and intercept of each image; errors as `read_stored`.
+def scaled(stored: Sequence[np.ndarray], frames: Sequence[Frame]) -> np.ndarray:
+    """Values with the slope and intercept of each image.
 
     Returns
     -------
     ndarray, float32, shape (image, row, column)
     """
-    frames = tuple(frames)
     slopes, intercepts = (
         np.array([getattr(frame, name) for frame in frames], dtype=np.float32)[:, None, None]
         for name in ("slope", "intercept")
     )
-    return read_stored(frames) * slopes + intercepts
+    return np.stack(stored) * slopes + intercepts
 
 
 @discreet_pydicom()

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...acquisition import GAMMA_BAR, Acquisition
-from ...progress import Progress, no_progress
+from ...progress import Progress, no_progress, part_of
 from ..phase_scale import phase_in_radians
 from ..vendors import KNOWN_SIGN, OPPOSITE_SIGN
 from .conventions import IMAGINARY, MAGNITUDE, PHASE, REAL, phase_scale
 from .frames import Frame
-from .pixels import read_scaled, read_stored
+from .pixels import read_stored, scaled
 from .polarity import alternating_slices, negate_alternate
 from .selection import Selection, select_scan
 from .stacks import Stack, find_stacks
@@ -69,12 +69,18 @@ def read_dicom(
     ValueError
         If there is no scan with phase, several, an incomplete or a damaged one, or if pydicom is missing.
     """
-    scan = select_scan(find_stacks(source, progress), series)
-    return read_selection(scan, echo_times=echo_times, field_strength=field_strength)
+    scan = select_scan(find_stacks(source, part_of(progress, 0.0, 0.5)), series)
+    return read_selection(
+        scan, echo_times=echo_times, field_strength=field_strength, progress=part_of(progress, 0.5, 1.0)
+    )
 
 
 def read_selection(
-    scan: Selection, *, echo_times: Sequence[float] | None = None, field_strength: float | None = None
+    scan: Selection,
+    *,
+    echo_times: Sequence[float] | None = None,
+    field_strength: float | None = None,
+    progress: Progress = no_progress,
 ) -> Acquisition:
     """Read the values of a scan that was found; parameters and errors as `read_dicom`."""
     first = scan.stacks[0].first
@@ -94,12 +100,14 @@ def read_selection(
         sources["field_strength"] = "given"
     frequency, sources["imaging_frequency"] = _imaging_frequency(scan, field_strength)
 
+    images = iter(read_stored([frame for stack in scan.stacks for frame in stack.frames], progress))
+    stored = {kind: [[next(images) for _ in s.frames] for s in stacks] for kind, stacks in scan.parts.items()}
     if REAL in scan.parts:
-        magnitude, phase = _from_complex(scan)
+        magnitude, phase = _from_complex(scan, stored)
         sources["phase"] = sources["magnitude"] = "real and imaginary part"
     else:
-        magnitude = np.stack([read_scaled(stack.frames) for stack in scan.parts[MAGNITUDE]])
-        phase, sources["phase"] = _phase(scan.parts[PHASE])
+        magnitude = _volumes(stored[MAGNITUDE], scan.parts[MAGNITUDE])
+        phase, sources["phase"] = _phase([np.stack(images) for images in stored[PHASE]], scan.parts[PHASE])
     sources["phase_sign"] = _sign_source(first)
     if first.vendor in OPPOSITE_SIGN:
         phase = -phase
@@ -110,8 +118,13 @@ def read_selection(
     )
 
 
-def _from_complex(scan: Selection) -> tuple[np.ndarray, np.ndarray]:
-    real, imaginary = (np.stack([read_scaled(stack.frames) for stack in scan.parts[k]]) for k in (REAL, IMAGINARY))
+def _volumes(stored: Sequence[Sequence[np.ndarray]], stacks: Sequence[Stack]) -> np.ndarray:
+    """Values of one kind of image, shape (echo, k, j, i)."""
+    return np.stack([scaled(images, stack.frames) for images, stack in zip(stored, stacks)])
+
+
+def _from_complex(scan: Selection, stored: dict[str, list]) -> tuple[np.ndarray, np.ndarray]:
+    real, imaginary = (_volumes(stored[kind], scan.parts[kind]) for kind in (REAL, IMAGINARY))
     for kind, part in ((REAL, real), (IMAGINARY, imaginary)):
         if not part.min() < 0 < part.max():
             raise ValueError(
@@ -121,13 +134,12 @@ def _from_complex(scan: Selection) -> tuple[np.ndarray, np.ndarray]:
     return np.hypot(real, imaginary), np.arctan2(imaginary, real)
 
 
-def _phase(stacks: Sequence[Stack]) -> tuple[np.ndarray, str]:
+def _phase(stored: Sequence[np.ndarray], stacks: Sequence[Stack]) -> tuple[np.ndarray, str]:
     """Phase in rad with the vendor's sign, shape (echo, k, j, i), and how it was found."""
-    stored = [read_stored(stack.frames) for stack in stacks]
     first = stacks[0].first
     scales = [[phase_scale(frame) for frame in stack.frames] for stack in stacks]
     if all(scale is not None for stack in scales for scale in stack):
-        volumes = [_scaled(*pair) for pair in zip(stored, scales)]
+        volumes = [_in_radians(*pair) for pair in zip(stored, scales)]
         largest = max(float(np.abs(volume).max()) for volume in volumes)
         if largest <= np.pi * _ROUNDING:
             return np.clip(np.stack(volumes), -_PI, _PI), scales[0][0][2]
@@ -140,7 +152,7 @@ def _phase(stacks: Sequence[Stack]) -> tuple[np.ndarray, str]:
     return np.clip(values, -_PI, _PI), f"assumed from the values, because no tag tells: {source}"
 
 
-def _scaled(stored: np.ndarray, scales: list[tuple[float, float, str]]) -> np.ndarray:
+def _in_radians(stored: np.ndarray, scales: list[tuple[float, float, str]]) -> np.ndarray:
     slopes, intercepts = (np.array([s[n] for s in scales], dtype=np.float32)[:, None, None] for n in (0, 1))
     return stored * slopes + intercepts
 

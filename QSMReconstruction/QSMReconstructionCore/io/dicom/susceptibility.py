@@ -26,7 +26,7 @@ from ..staging import staged_folder
 from .conventions import SUSCEPTIBILITY
 from .frames import Frame
 from .parsing import discreet_pydicom, imported_pydicom, read_dataset
-from .pixels import read_scaled
+from .pixels import read_stored, scaled
 from .selection import Selection
 from .stacks import find_stacks
 
@@ -147,7 +147,7 @@ def read_susceptibility(source: str | os.PathLike) -> tuple[np.ndarray, Grid]:
     (stack,) = maps
     if stack.fault:
         raise ValueError(" ".join([stack.fault, *found.damage()]))
-    return read_scaled(stack.frames), stack.grid
+    return scaled(read_stored(stack.frames), stack.frames), stack.grid
 
 
 def _derivation(reconstruction: Reconstruction) -> str:
