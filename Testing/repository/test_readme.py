@@ -18,7 +18,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_python_examples_run(run_python):
     """Coarser than written there, to be quick; the first one in a scene as Slicer's console has it."""
-    in_slicer, alone = (
+    in_slicer, alone, _ = (
         block.replace("(60, 72, 60)", "(45, 54, 45)").replace("(3, 3, 3)", "(4, 4, 4)") for block in blocks("python")
     )
     boot = "import standin\nfrom headless.scene import start\nstandin.install(start().scene)\n"
@@ -28,6 +28,24 @@ def test_the_python_examples_run(run_python):
     done = run_python("import sys; sys.modules.update(slicer=None, vtk=None)\n" + alone)
     assert done.returncode == 0, done.stderr
     assert "(45, 54, 45)" in done.stdout
+
+
+def test_the_example_of_a_study_runs(run_python, tmp_path):
+    study = tmp_path / "study"
+    study.mkdir()
+    values = {
+        "region": "Putamen", "side": "left", "label": "1", "voxels": "90", "volume_mm3": "90", "sd": "0.01",
+        "coverage": "1", "reference": "n/a", "reference_mean": "n/a", "reference_sd": "n/a", "unit": "ppm", "map": "chimap",
+    }  # fmt: skip
+    people = ["participant_id\tage\tgroup"]
+    for i, mean in enumerate((0.05, 0.06, 0.052, 0.065, 0.049, 0.07)):
+        row = values | dict.fromkeys(("mean", "median", "p5", "p25", "p75", "p95"), str(mean))
+        (study / f"sub-{i}.tsv").write_text("\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
+        people.append(f"sub-{i}\t{60 + i if i else 'n/a'}\t{'PD' if i % 2 else 'HC'}")
+    (study / "participants.tsv").write_text("\n".join(people) + "\n")
+    done = run_python(f"import os; os.chdir({str(tmp_path)!r})\n" + blocks("python")[-1])
+    assert done.returncode == 0, done.stderr
+    assert "left out: ('sub-0',)" in done.stdout
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the examples are written for a POSIX shell")
