@@ -35,7 +35,8 @@ def test_the_example_of_a_study_runs(run_python, tmp_path):
     study.mkdir()
     values = {
         "region": "Putamen", "side": "left", "label": "1", "voxels": "90", "volume_mm3": "90", "sd": "0.01",
-        "coverage": "1", "reference": "n/a", "reference_mean": "n/a", "reference_sd": "n/a", "unit": "ppm", "map": "chimap",
+        "coverage": "1", "reference": "n/a", "reference_mean": "n/a", "reference_sd": "n/a", "unit": "ppm",
+        "map": "chimap",
     }  # fmt: skip
     people = ["participant_id\tage\tgroup"]
     for i, mean in enumerate((0.05, 0.06, 0.052, 0.065, 0.049, 0.07)):
