@@ -79,6 +79,32 @@ def test_healthy_subjects_rarely_leave_the_norm():
     assert low <= outside <= high
 
 
+def test_a_spread_that_grows_with_age_is_found():
+    random = np.random.default_rng(5)
+    age = random.uniform(20, 80, 600)
+    values = 20 + 0.5 * age + 2 * np.exp(0.02 * (age - 50)) * random.normal(size=600)
+    curve = fit_normative_curve(age, values, growing_spread=True)
+    assert curve.spread_growth == pytest.approx(0.02, abs=0.004)
+    assert curve.spread([25, 75]) == pytest.approx(2 * np.exp([-0.5, 0.5]), rel=0.12)
+    one = fit_normative_curve(age, values)
+    assert one.checks[-1].p < 1e-6  # which says that one spread does not do
+    assert curve.checks[-1].p > 0.01
+    assert curve.aicc < one.aicc - 20
+    inside = [abs(z) < 1.96 for z in z_scores(curve, age[age > 70], values[age > 70])]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.05)
+
+
+def test_a_spread_that_does_not_grow_stays_as_it_is():
+    random = np.random.default_rng(6)
+    growths = []
+    for _ in range(60):
+        age = random.uniform(20, 80, 40)
+        growths.append(fit_normative_curve(age, age + random.normal(size=40), growing_spread=True).spread_growth)
+    assert np.mean(growths) == pytest.approx(0, abs=3.3 * np.std(growths) / np.sqrt(60))
+    with pytest.raises(ValueError, match="needs 20 subjects, but got 7"):
+        fit_normative_curve(AGES, VALUES, growing_spread=True)
+
+
 def test_subjects_beyond_the_ages_of_the_norm_are_refused():
     curve = fit_normative_curve(AGES, VALUES)
     with pytest.raises(

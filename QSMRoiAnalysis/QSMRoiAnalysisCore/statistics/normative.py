@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
-from scipy.optimize import curve_fit
+from scipy.optimize import curve_fit, minimize_scalar
 
 from .assumptions import normality
 from .observations import check_varies, complete_rows, numbers
@@ -24,6 +24,15 @@ SHAPES = {
 #: Rate at which the search for a saturating curve starts, per year: iron of the putamen accumulates at 0.04.
 _TYPICAL_RATE = 0.04
 
+#: Fewer subjects tell too little about how a spread changes.
+_FEWEST_FOR_SPREAD = 20
+
+#: Between the youngest and the oldest, a spread changes by at most the exponential of this (a factor of 20).
+_LARGEST_LOG_RATIO = 3.0
+
+#: Turns of curve and spread; the change of the spread settles to four digits within three.
+_ROUNDS = 8
+
 
 @dataclass(frozen=True)
 class NormativeCurve:
@@ -38,7 +47,10 @@ class NormativeCurve:
     covariance : ndarray
         Of the coefficients.
     residual_sd : float
-        Spread about the curve.
+        Spread about the curve at the mean age.
+    spread_growth : float
+        Change of the logarithm of the spread per year; 0 where one spread holds for all ages.
+    mean_age : float
     df : int
         Degrees of freedom of that spread.
     ages : tuple of float
@@ -50,14 +62,16 @@ class NormativeCurve:
     excluded : tuple of int
         Positions of subjects without age or value.
     checks : tuple of Check
-        Normality of the residuals, and whether their size changes with age (Spearman), which one spread for all ages
-        does not allow for.
+        Normality of the residuals in units of the spread, and whether their size changes with age (Spearman); if it
+        does, the fitted spread does not follow it.
     """
 
     shape: str
     coefficients: np.ndarray
     covariance: np.ndarray
     residual_sd: float
+    spread_growth: float
+    mean_age: float
     df: int
     ages: tuple[float, float]
     aicc: float
@@ -69,10 +83,14 @@ class NormativeCurve:
         """The curve at given ages."""
         return _value(self.shape, np.asarray(age, float), *self.coefficients)
 
+    def spread(self, age: ArrayLike) -> np.ndarray:
+        """Standard deviation of healthy subjects of given ages about the curve."""
+        return self.residual_sd * np.exp(self.spread_growth * (np.asarray(age, float) - self.mean_age))
+
     def prediction_sd(self, age: ArrayLike) -> np.ndarray:
         """Spread of a new subject about the curve: that of the norm and the uncertainty of the curve together."""
         slopes = _gradient(self.shape, np.asarray(age, float), self.coefficients)
-        return np.sqrt(self.residual_sd**2 + np.einsum("...i,ij,...j->...", slopes, self.covariance, slopes))
+        return np.sqrt(self.spread(age) ** 2 + np.einsum("...i,ij,...j->...", slopes, self.covariance, slopes))
 
     def prediction_interval(self, age: float, *, confidence: float = 0.95) -> Estimate:
         """Where a new healthy subject of this age is expected.
@@ -85,7 +103,9 @@ class NormativeCurve:
         return Estimate(center, float(center - half), float(center + half), confidence, "prediction, t distribution")
 
 
-def fit_normative_curve(age: ArrayLike, values: ArrayLike, *, shape: str = "linear") -> NormativeCurve:
+def fit_normative_curve(
+    age: ArrayLike, values: ArrayLike, *, shape: str = "linear", growing_spread: bool = False
+) -> NormativeCurve:
     """Fit what is normal at each age from healthy subjects.
 
     Parameters
@@ -96,6 +116,9 @@ def fit_normative_curve(age: ArrayLike, values: ArrayLike, *, shape: str = "line
         One measure of each healthy subject.
     shape : {"linear", "quadratic", "saturating"}
         Shape of the curve.
+    growing_spread : bool
+        Let the logarithm of the spread change linearly with age, as spreads of iron-rich regions grow. Curve and spread
+        are then found in turn, by weighted least squares and by maximum likelihood. It takes at least 20 subjects.
 
     Returns
     -------
@@ -118,22 +141,33 @@ def fit_normative_curve(age: ArrayLike, values: ArrayLike, *, shape: str = "line
             f"{np.unique(t).size}."
         )
     check_varies("Values", y)
-    coefficients = _fitted(shape, t, y)
-    residuals = y - _value(shape, t, *coefficients)
+    if growing_spread and t.size < _FEWEST_FOR_SPREAD:
+        raise ValueError(f"A spread that changes with age needs {_FEWEST_FOR_SPREAD} subjects, but got {t.size}.")
     df = t.size - parameters
+    relative, growth = np.ones_like(t), 0.0
+    coefficients = _fitted(shape, t, y, relative)
+    if growing_spread:
+        for _ in range(_ROUNDS):
+            growth = _spread_growth(t, y - _value(shape, t, *coefficients))
+            relative = np.exp(growth * (t - t.mean()))
+            coefficients = _fitted(shape, t, y, relative)
+    residuals = (y - _value(shape, t, *coefficients)) / relative
+    design = _gradient(shape, t, coefficients) / relative[:, None]
     rss = float(residuals @ residuals)
-    design = _gradient(shape, t, coefficients)
     variance = rss / df
     exact = rss <= 1e-20 * float(np.sum((y - y.mean()) ** 2))
-    k = parameters + 1  # the error variance counts as a parameter
+    k = parameters + 1 + growing_spread  # the parameters of the spread count, too
     aicc = np.nan
     if t.size > k + 1 and not exact:
-        aicc = t.size * np.log(rss / t.size) + 2 * k + 2 * k * (k + 1) / (t.size - k - 1)
+        likelihood = t.size * np.log(rss / t.size) + 2 * np.sum(np.log(relative))
+        aicc = likelihood + 2 * k + 2 * k * (k + 1) / (t.size - k - 1)
     return NormativeCurve(
         shape=shape,
         coefficients=coefficients,
         covariance=np.linalg.pinv(design.T @ design) * variance,
         residual_sd=float(np.sqrt(variance)),
+        spread_growth=growth,
+        mean_age=float(t.mean()),
         df=df,
         ages=(float(t.min()), float(t.max())),
         aicc=float(aicc),
@@ -218,14 +252,25 @@ def _gradient(shape: str, t: np.ndarray, coefficients: np.ndarray) -> np.ndarray
     return np.stack([t**power for power in range(len(coefficients))], axis=-1)
 
 
-def _fitted(shape: str, t: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _fitted(shape: str, t: np.ndarray, y: np.ndarray, spread: np.ndarray) -> np.ndarray:
     if shape != "saturating":
-        return np.polynomial.polynomial.polyfit(t, y, 1 if shape == "linear" else 2)
+        return np.polynomial.polynomial.polyfit(t, y, 1 if shape == "linear" else 2, w=1 / spread)
     start = (np.ptp(y), _TYPICAL_RATE, y.min())
     try:
-        return curve_fit(lambda age, *c: _value(shape, age, *c), t, y, p0=start, maxfev=5000)[0]
+        return curve_fit(lambda age, *c: _value(shape, age, *c), t, y, p0=start, sigma=spread, maxfev=5000)[0]
     except RuntimeError:
         raise NoCurveError("No saturating curve fits these values; choose the linear or quadratic shape.") from None
+
+
+def _spread_growth(t: np.ndarray, residuals: np.ndarray) -> float:
+    """Most likely change of the logarithm of the spread per year."""
+    centered = t - t.mean()
+
+    def criterion(growth: float) -> float:  # the common factor of the spread is profiled out, and centered adds to zero
+        return float(np.log(np.mean(residuals**2 * np.exp(-2 * growth * centered))))
+
+    largest = _LARGEST_LOG_RATIO / np.ptp(t)
+    return float(minimize_scalar(criterion, bounds=(-largest, largest), method="bounded", options={"xatol": 1e-9}).x)
 
 
 def _growing_spread(t: np.ndarray, residuals: np.ndarray) -> tuple[Check, ...]:
