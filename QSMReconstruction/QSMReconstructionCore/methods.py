@@ -22,6 +22,7 @@ from .background.vsharp import vsharp
 from .contrasts.r2star import arlo
 from .fieldmapping.romeo_linear import romeo_linear
 from .inversion.hd_qsm import hd_qsm
+from .inversion.ilsqr import ilsqr
 from .inversion.l1_qsm import l1_qsm
 from .inversion.medi import medi
 from .inversion.ndi import ndi
@@ -53,7 +54,9 @@ _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality),
     "field_map": (romeo_linear,),
     "background": (vsharp, sharp, resharp, ismv, pdf, lbv),
-    "inversion": (weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi),
+    "inversion": (
+        weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi, ilsqr,
+    ),
     "reference": (whole_brain, no_reference),
     "r2star": (arlo,),
 }

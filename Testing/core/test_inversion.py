@@ -7,9 +7,10 @@ import pytest
 from inversion_scene import OBLIQUE, SHAPE, correlation, scene
 
 from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.inversion.ilsqr import ilsqr
 from QSMReconstructionCore.inversion.ndi import ndi
 from QSMReconstructionCore.inversion.padded_field import PaddedField
-from QSMReconstructionCore.inversion.rts import _least_squares, rts
+from QSMReconstructionCore.inversion.rts import rts
 from QSMReconstructionCore.inversion.splitting import laplacian_spectrum
 from QSMReconstructionCore.inversion.tikhonov import tikhonov
 from QSMReconstructionCore.inversion.tkd import tkd
@@ -18,7 +19,7 @@ from QSMReconstructionCore.inversion.weighted_tv import weighted_tv
 from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.numerics.fourier import forward, frequencies, inverse
 from QSMReconstructionCore.numerics.split_gradient import SplitGradient
-from QSMReconstructionCore.progress import Cancelled, no_progress
+from QSMReconstructionCore.progress import Cancelled
 
 #: What each method reaches on the scene from a field without noise, less a margin.
 LEAST_CORRELATION = {
@@ -33,6 +34,7 @@ LEAST_CORRELATION = {
     "hd_qsm": 0.97,
     "l1_qsm": 0.97,
     "medi": 0.95,
+    "ilsqr": 0.85,
 }
 
 
@@ -84,10 +86,10 @@ def test_the_field_where_the_weight_is_zero_does_not_matter(found):
     np.testing.assert_array_equal(once, again)
 
 
-@pytest.mark.parametrize("method", [tkd, tsvd, tikhonov])
-def test_closed_forms_are_linear(method):
+@pytest.mark.parametrize("method", [tkd, tsvd, tikhonov, ilsqr])
+def test_methods_without_a_scale_of_their_own_are_linear(method):
     grid, mask, _, field = scene()
-    np.testing.assert_allclose(method(4 * field, mask, grid), 4 * method(field, mask, grid), atol=1e-5)
+    np.testing.assert_allclose(method(4 * field, mask, grid), 4 * method(field, mask, grid), atol=2e-5)
 
 
 @pytest.mark.parametrize("method", [tkd, tsvd])
@@ -119,16 +121,6 @@ def test_convolution_with_the_dipole_is_its_own_adjoint(shape):
     x, y = (random.standard_normal(padded.shape, dtype=np.float32) for _ in range(2))
     size = np.linalg.norm(x) * np.linalg.norm(y)
     assert abs(np.vdot(padded.convolved(x), y) - np.vdot(x, padded.convolved(y))) < 1e-5 * size
-
-
-def test_more_least_squares_steps_fit_the_field_better():
-    grid, mask, _, field = scene()
-    padded = PaddedField.around(field, mask, grid, None)
-    misfits = [
-        np.linalg.norm((padded.convolved(_least_squares(padded, steps, no_progress)) - padded.data)[padded.region])
-        for steps in (1, 4, 16)
-    ]
-    assert misfits[0] > 1.5 * misfits[1] > 2 * misfits[2]
 
 
 def test_the_second_step_fills_the_cone_whatever_the_voxel_size():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, lsmr
 
 from ..grid import Grid
 from ..numerics.fourier import forward, inverse
+from ..numerics.least_squares import least_squares
 from ..numerics.split_gradient import SplitGradient
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
@@ -81,7 +81,11 @@ def rts(
     Fong and Saunders, SIAM J Sci Comput 2011, 10.1137/10079687X (LSMR)
     """
     padded = PaddedField.around(field, mask, grid, weights, model_error=model_error)
-    first = _least_squares(padded, least_squares_steps, part_of(progress, 0.0, 0.3))
+    weight = np.sqrt(padded.precision / np.float32(padded.typical_precision))
+    first = least_squares(
+        lambda x: weight * padded.convolved(x), lambda y: padded.convolved(weight * y), weight * padded.data,
+        padded.shape, steps=least_squares_steps, progress=part_of(progress, 0.0, 0.3),
+    )
 
     penalty = np.float32(regularization / gradient_threshold(padded))
     kept = np.float32(padded.typical_precision) * (np.abs(padded.dipole) > threshold)
@@ -105,23 +109,3 @@ def rts(
         if change < tolerance:
             break
     return padded.whole(susceptibility)
-
-
-def _least_squares(padded: PaddedField, steps: int, progress: Progress) -> np.ndarray:
-    """A few LSMR steps from 0 on ||W (D x - f)||, with W relative to the typical weight."""
-    weight = np.sqrt(padded.precision / np.float32(padded.typical_precision))
-    taken = 0
-
-    def weighted_field(x: np.ndarray) -> np.ndarray:
-        return (weight * padded.convolved(x.reshape(padded.shape).astype(np.float32))).ravel().astype(np.float64)
-
-    def adjoint(r: np.ndarray) -> np.ndarray:
-        nonlocal taken
-        taken += 1
-        progress(min(taken / (steps + 1), 1.0), f"least-squares step {taken}")
-        return padded.convolved(weight * r.reshape(padded.shape).astype(np.float32)).ravel().astype(np.float64)
-
-    operator = LinearOperator((weight.size, weight.size), weighted_field, rmatvec=adjoint, dtype=np.float64)
-    data = (weight * padded.data).ravel().astype(np.float64)
-    found = lsmr(operator, data, atol=0, btol=0, conlim=0, maxiter=steps)[0]
-    return found.reshape(padded.shape).astype(np.float32)
