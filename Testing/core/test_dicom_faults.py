@@ -120,6 +120,28 @@ def test_echoes_with_one_echo_time_are_told_apart_but_not_guessed(refused):
     assert "have the same echo time" in refused(setting("EchoTime", "4"))
 
 
+@pytest.mark.parametrize("wrong", [{0: "4", 1: "4", 2: "4"}, {0: "12", 1: "4", 2: "20"}, {0: "0", 1: "0", 2: "0"}])
+def test_wrong_echo_times_can_be_put_right(tmp_path, wrong):
+    def edit(dataset, kind, echo, k):
+        dataset.EchoTime = wrong[echo]
+
+    folder = export(tmp_path / "scan", small_scan(), SIEMENS, edit=edit)
+    read = read_dicom(folder, echo_times=(0.004, 0.012, 0.02))
+    assert np.abs(np.angle(np.exp(1j * (read.phase - small_scan().phase)))).max() < 0.01
+    with pytest.raises(ValueError, match=r"has 3 echo\(es\), but 2 echo time\(s\) were given"):
+        read_dicom(folder, echo_times=(0.004, 0.012))
+
+
+def test_a_missing_echo_is_noticed_where_echo_times_are_given(tmp_path):
+    def edit(dataset, kind, echo, k):
+        if (kind, echo) == ("phase", 2):
+            dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+
+    folder = export(tmp_path / "scan", small_scan(), SIEMENS, edit=edit)
+    with pytest.raises(ValueError, match=r"magnitude of 3 echo\(es\), but phase of 2"):
+        read_dicom(folder, echo_times=(0.004, 0.012))
+
+
 def test_a_missing_echo_time_is_named(refused):
     assert "tells no echo time" in refused(setting("EchoTime", "0"))
 

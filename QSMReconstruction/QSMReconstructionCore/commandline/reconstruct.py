@@ -91,7 +91,7 @@ def _found_in_dicom(chosen: argparse.Namespace, progress: Progress) -> Selection
 
     found = find_stacks(chosen.dicom, progress)
     print(found, file=sys.stderr)
-    scan = select_scan(found, chosen.series)
+    scan = select_scan(found, chosen.series, by_number=chosen.echo_times is not None)
     print(f"Taken: {scan}.", file=sys.stderr)
     return scan
 

@@ -55,7 +55,7 @@ def read_dicom(
     series : int, optional
         Number of a series of the scan, needed only if there are several scans with phase.
     echo_times : sequence of float, optional
-        In s, instead of those in the headers.
+        In s, instead of those in the headers, in the order of the echo numbers.
     field_strength : float, optional
         In T, instead of that in the headers.
     progress : callable
@@ -69,7 +69,8 @@ def read_dicom(
     ValueError
         If there is no scan with phase, several, an incomplete or a damaged one, or if pydicom is missing.
     """
-    scan = select_scan(find_stacks(source, part_of(progress, 0.0, 0.5)), series)
+    found = find_stacks(source, part_of(progress, 0.0, 0.5))
+    scan = select_scan(found, series, by_number=echo_times is not None)
     return read_selection(
         scan, echo_times=echo_times, field_strength=field_strength, progress=part_of(progress, 0.5, 1.0)
     )

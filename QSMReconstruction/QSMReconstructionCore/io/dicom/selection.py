@@ -55,7 +55,7 @@ class Selection:
         return ", ".join(kinds)
 
 
-def select_scan(found: Found, series: int | None = None) -> Selection:
+def select_scan(found: Found, series: int | None = None, *, by_number: bool = False) -> Selection:
     """The scan to reconstruct.
 
     Parameters
@@ -64,6 +64,8 @@ def select_scan(found: Found, series: int | None = None) -> Selection:
         All there is.
     series : int, optional
         Number of one of its series, needed only where there are several scans with phase.
+    by_number : bool
+        Put the echoes in the order of their numbers and do without their echo times, which are then to be given.
 
     Returns
     -------
@@ -77,7 +79,9 @@ def select_scan(found: Found, series: int | None = None) -> Selection:
     """
     try:
         chosen = _chosen(found, series)
-        _check_complete(chosen)
+        if by_number:
+            chosen = Selection({kind: tuple(sorted(part, key=_number)) for kind, part in chosen.parts.items()})
+        _check_complete(chosen, by_number)
     except ValueError as fault:
         raise ValueError(" ".join([str(fault), *found.damage()])) from fault
     return chosen
@@ -198,23 +202,31 @@ def _why_no_scan(stacks: Sequence[Stack], all_stacks: Sequence[Stack]) -> str:
     return f"There is no magnitude and no phase of a gradient echo in {names}: these images show something else."
 
 
-def _check_complete(scan: Selection) -> None:
+def _number(stack: Stack) -> tuple[int, float]:
+    return stack.first.echo_number or 0, stack.echo_time or 0.0
+
+
+def _check_complete(scan: Selection, by_number: bool) -> None:
     for kind, stacks in scan.parts.items():
         if not stacks:
             (other,) = (name for name in scan.parts if name != kind)
             names = " and ".join(dict.fromkeys(series_name(stack.first) for stack in scan.parts[other]))
             raise ValueError(f"There is {other} in {names}, but no {kind} of it. Export both.")
-    for stack in scan.stacks:
-        if stack.echo_time is None:
-            raise ValueError(f"{stack.name.capitalize()} tells no echo time. Export the series again.")
-    _check_echoes(scan)
+    if not by_number:
+        _check_echo_times(scan)
+    (one, first), (other, second) = scan.parts.items()
+    if len(first) != len(second):
+        raise ValueError(f"There is {one} of {len(first)} echo(es), but {other} of {len(second)}. Export all of both.")
     for stack in scan.stacks:
         if stack.fault:
             raise ValueError(stack.fault)
     _check_slices(scan)
 
 
-def _check_echoes(scan: Selection) -> None:
+def _check_echo_times(scan: Selection) -> None:
+    for stack in scan.stacks:
+        if stack.echo_time is None:
+            raise ValueError(f"{stack.name.capitalize()} tells no echo time. Give the echo times yourself.")
     (one, first), (other, second) = scan.parts.items()
     times = {kind: {round(1000 * stack.echo_time, 4) for stack in stacks} for kind, stacks in scan.parts.items()}
     for kind, opposite in ((one, other), (other, one)):
@@ -236,8 +248,8 @@ def _check_echoes(scan: Selection) -> None:
         if None not in numbers and sorted(numbers) != numbers:
             listed = ", ".join(f"{n} at {1000 * stack.echo_time:g} ms" for n, stack in zip(numbers, stacks))
             raise ValueError(
-                f"Echo numbers and echo times of the {stacks[0].kind} contradict each other: echo {listed}. Export "
-                "the series again, or correct its headers."
+                f"Echo numbers and echo times of the {stacks[0].kind} contradict each other: echo {listed}. Give "
+                "the echo times yourself, in the order of the numbers, or export the series again."
             )
 
 
