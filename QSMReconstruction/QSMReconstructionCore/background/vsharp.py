@@ -13,7 +13,7 @@ from ..numerics.crop import bounding_box
 from ..numerics.fourier import fast_shape, forward, inverse
 from ..numerics.sphere import sphere_spectrum, sphere_weights
 from ..parameter import Parameter
-from ..progress import Progress, no_progress
+from ..progress import Progress, no_progress, part_of
 from . import LocalField
 from .trusted_voxels import trusted_voxels
 
@@ -82,9 +82,9 @@ def vsharp(
     box = bounding_box(mask)
     radii = _radii(largest_radius, smallest_radius, radius_step, grid.spacing)
     trusted = trusted_voxels(mask[box], None if weights is None else weights[box])
-    spheres = _VaryingSpheres(trusted, grid.spacing, radii, threshold)
+    spheres = _VaryingSpheres(trusted, grid.spacing, radii, threshold, part_of(progress, 0.0, 0.3))
     local = np.zeros(grid.shape, dtype=np.float32)
-    local[box] = spheres.local_field(np.where(trusted, field[box], np.float32(0)), progress)
+    local[box] = spheres.local_field(np.where(trusted, field[box], np.float32(0)), part_of(progress, 0.3, 1.0))
     valid = np.zeros(grid.shape, dtype=bool)
     valid[box] = spheres.valid
     noise = np.zeros(grid.shape, dtype=np.float32)
@@ -119,7 +119,8 @@ class _VaryingSpheres:
         Noise sd of the filtered field over that of the field: a sphere of few voxels has a noisy mean.
     """
 
-    def __init__(self, mask, spacing, radii, threshold) -> None:
+    def __init__(self, mask, spacing, radii, threshold, progress: Progress) -> None:
+        progress(0.0, "depth in the mask")
         # Voxels outside the box are outside the mask, so the margin makes the distance at the box's own faces right.
         distance = scipy.ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
         deepest = float(distance.max())
@@ -134,7 +135,8 @@ class _VaryingSpheres:
         self.noise_gain = np.zeros(mask.shape, dtype=np.float32)
         self.steps = []
         todo = mask.copy()
-        for radius in fitting:
+        for done, radius in enumerate(fitting):
+            progress(done / len(fitting), f"where spheres of {radius:g} mm fit")
             shares, reach = sphere_weights(radius, spacing)
             use = np.flatnonzero(todo & (distance > reach))
             todo.ravel()[use] = False
