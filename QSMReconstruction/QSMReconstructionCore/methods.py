@@ -36,6 +36,7 @@ from .inversion.weighted_tv import weighted_tv
 from .masking.brain_extraction import brain_extraction
 from .masking.phase_quality import phase_quality
 from .masking.robust_threshold import robust_threshold
+from .masking.surroundings import surroundings
 from .parameter import Parameter, parameters_of
 from .referencing.no_reference import no_reference
 from .referencing.whole_brain import whole_brain
@@ -43,6 +44,7 @@ from .referencing.whole_brain import whole_brain
 #: Stages in the order in which data flow, with what each one does.
 STAGES = {
     "mask": "Which voxels hold brain",
+    "support": "Which voxels around the brain lend their field",
     "field_map": "Total field from the phase of all echoes",
     "background": "Local field, freed of sources outside the brain",
     "inversion": "Susceptibility from the local field",
@@ -52,6 +54,7 @@ STAGES = {
 
 _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality),
+    "support": (surroundings,),
     "field_map": (romeo_linear,),
     "background": (vsharp, sharp, resharp, ismv, pdf, lbv),
     "inversion": (

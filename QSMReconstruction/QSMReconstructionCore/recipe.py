@@ -23,6 +23,7 @@ PRESETS: dict[str, Preset] = {
         "Multi-echo brain scans: noise-weighted at every stage, the map to measure on.",
         {
             "mask": {"method": "brain_extraction"},
+            "support": {"method": "surroundings"},
             "field_map": {"method": "romeo_linear"},
             "background": {"method": "vsharp"},
             "inversion": {"method": "weighted_tv"},
@@ -34,6 +35,7 @@ PRESETS: dict[str, Preset] = {
         "A quick look in seconds, with streaks and less contrast; not for measurements.",
         {
             "mask": {"method": "brain_extraction"},
+            "support": {"method": "surroundings"},
             "field_map": {"method": "romeo_linear"},
             "background": {"method": "vsharp", "smallest_radius": 3.0, "radius_step": 3.0},
             "inversion": {"method": "tkd"},

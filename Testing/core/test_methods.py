@@ -15,6 +15,7 @@ ALL = [pytest.param(m, id=f"{stage}-{m.name}") for stage, found in METHODS.items
 #: Leading arguments of the methods of a stage; all others are keywords.
 DATA = {
     "mask": ["acquisition"],
+    "support": ["acquisition", "mask"],
     "field_map": ["acquisition", "mask"],
     "background": ["field", "mask", "grid"],
     "inversion": ["field", "mask", "grid"],
@@ -66,8 +67,8 @@ def test_every_docstring_has_its_sections(listed):
         assert re.search(rf"^(\w+, )*{a.name}(, \w+)* : ", text, re.MULTILINE), f"{listed.name} leaves {a.name} out"
 
 
-#: Plain arithmetic, with no paper to name.
-PLAIN = {"robust_threshold", "whole_brain", "no_reference"}
+#: Plain arithmetic or geometry, with no paper to name.
+PLAIN = {"robust_threshold", "surroundings", "whole_brain", "no_reference"}
 
 
 @pytest.mark.parametrize("listed", [p for p in ALL if p.values[0].name not in PLAIN])
@@ -91,7 +92,7 @@ def test_values_are_completed_by_the_defaults():
 
 
 def test_unknown_stages_and_methods_are_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="Unknown stage 'colour'. The stages are mask, field_map"):
+    with pytest.raises(ValueError, match="Unknown stage 'colour'. The stages are mask, support, field_map"):
         method("colour", "red")
     with pytest.raises(ValueError, match="Unknown method 'red' of stage mask. Its methods are brain_extraction"):
         method("mask", "red")

@@ -54,7 +54,7 @@ def test_a_new_method_starts_from_its_own_defaults_whatever_the_order():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"colour.red": 1}, "must read stage.parameter, where the stage is one of mask, field_map"),
+        ({"colour.red": 1}, "must read stage.parameter, where the stage is one of mask, support, field_map"),
         ({"inversion": 1}, "must read stage.parameter"),
         ({"inversion.method": "magic"}, "Unknown method 'magic' of stage inversion. Its methods are weighted_tv, tkd"),
         ({"background.magic": 1}, "background.magic is not a parameter of vsharp. Its parameters: "),

@@ -34,13 +34,13 @@ SPANS = {
     "field-mapping": ("field_map",),
     "bfr": ("background",),
     "dipole": ("inversion", "reference"),
-    "unwrap+bfr": ("field_map", "background"),
+    "unwrap+bfr": ("support", "field_map", "background"),
     "bfr+dipole": ("background", "inversion", "reference"),
-    "end-to-end": ("field_map", "background", "inversion", "reference"),
+    "end-to-end": ("support", "field_map", "background", "inversion", "reference"),
 }
 #: Noise of a field that comes without, in ppm: that of a good scan at 3 T.
 _ASSUMED_NOISE = 0.001
-_READS = {"field_map": "phase", "background": "totalfield", "inversion": "localfield"}
+_READS = {"support": "phase", "field_map": "phase", "background": "totalfield", "inversion": "localfield"}
 _WRITES = {"field_map": "totalfield", "background": "localfield", "reference": "chimap"}
 
 
@@ -72,7 +72,7 @@ def run(chosen: argparse.Namespace) -> None:
     progress(0.0, "Reading")
     params = read_params(chosen.input / "params.json")
     source = chosen.input / f"{_READS[stages[0]]}.nii.gz"
-    if stages[0] == "field_map":
+    if "field_map" in stages:
         data = read_scan([source], [chosen.input / "magnitude.nii.gz"], params=params)
         grid = data.grid
     else:
@@ -127,8 +127,9 @@ def run_stages(
         more = {name: value for name, value in {**more, "progress": report}.items() if name in accepted}
         return found.function(*arguments, **more, **values)
 
+    support = call("support", data, mask) if "support" in stages else mask
     if "field_map" in stages:
-        field_map = call("field_map", data, mask)
+        field_map = call("field_map", data, support)
         field, noise = field_map.field, field_map.noise
     else:
         field = checked_volume(_READS[stages[0]], data, grid.shape)
@@ -136,15 +137,15 @@ def run_stages(
         noise = np.where(field != 0, np.float32(_ASSUMED_NOISE), np.float32(0))
     lost = None
     if "background" in stages:
-        local = call("background", field, mask, grid, weights=weights_of(noise, mask))
+        local = call("background", field, support, grid, weights=weights_of(noise, support))
         field, noise, lost = local.field, local.noise, local.lost
     if "inversion" in stages:
         magnitude = data.magnitude if "field_map" in stages else None
         susceptibility = call(
-            "inversion", field, mask, grid, weights=weights_of(noise, mask), lost=lost, magnitude=magnitude
+            "inversion", field, support, grid, weights=weights_of(noise, support), lost=lost, magnitude=magnitude
         )
         field, _ = call("reference", susceptibility, mask)
-    return field
+    return np.where(mask, field, np.float32(0))
 
 
 def _recipe(stages: tuple[str, ...], methods: list[str], settings: dict[str, str]) -> Recipe:
