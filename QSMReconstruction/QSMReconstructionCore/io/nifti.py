@@ -173,7 +173,10 @@ def _chunks(data: memoryview) -> Iterator[memoryview]:
 
 
 def _gzipped(parts: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """Compress runs of zeros and little else: on noisy maps, as small as a search for repeats in a third of the time."""
+    """Compress runs of zeros and little else.
+
+    On noisy maps, that is as small as what a search for repeats gives, in a third of the time.
+    """
     packer = zlib.compressobj(1, zlib.DEFLATED, 31, 9, zlib.Z_RLE)
     for part in parts:
         yield packer.compress(part)
