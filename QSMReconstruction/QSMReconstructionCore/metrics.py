@@ -13,6 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import ndimage
 
+from .numerics.crop import bounding_box
+
 from .acquisition import checked_mask, checked_volume
 
 #: Regions on which iron is measured, as their names are recognized in a lookup table.
@@ -130,7 +132,7 @@ def xsim(result: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
     ----------
     Milovic et al. 2025, 10.1002/mrm.30271
     """
-    box = _bounding_box(mask, _WINDOW // 2)
+    box = bounding_box(mask, (_WINDOW // 2,) * 3)
     inside = mask[box]
     r, t = (np.where(inside, a[box], 0).astype(np.float64) for a in (result, truth))
     weight = _window_mean(np.ones_like(r))
@@ -154,7 +156,7 @@ def hfen(result: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
     Ravishankar and Bresler 2011, 10.1109/TMI.2010.2090538
     """
     margin = int(np.ceil(_LOG_SIGMA * _LOG_TRUNCATE))
-    box = _bounding_box(mask, margin)
+    box = bounding_box(mask, (margin,) * 3)
     inside = mask[box]
     filtered = []
     for values in _centered(result, truth, mask):
@@ -244,8 +246,8 @@ def calcification(result: np.ndarray, truth: np.ndarray, labelled: np.ndarray) -
     calcification of the result is what lies in the cube below a threshold: the highest multiple of -0.01 ppm below
     which there is nothing in rim and margin.
     """
-    cube = _bounding_box(labelled, 3)
-    rim, surrounding = (_without(_bounding_box(labelled, margin), cube, labelled.shape) for margin in (7, 11))
+    cube = bounding_box(labelled, (3,) * 3)
+    rim, surrounding = (_without(bounding_box(labelled, (margin,) * 3), cube, labelled.shape) for margin in (7, 11))
     lowest = np.floor(result[surrounding].min() / _THRESHOLD_STEP) * _THRESHOLD_STEP
     threshold = max(min(lowest, 0.0), _LOWEST_THRESHOLD)
     values = result[cube][result[cube] < threshold].astype(np.float64)
@@ -272,12 +274,6 @@ def _centered(result: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> tuple[
 
 def _window_mean(values: np.ndarray) -> np.ndarray:
     return ndimage.uniform_filter(values, _WINDOW, mode="constant")
-
-
-def _bounding_box(mask: np.ndarray, margin: int) -> tuple[slice, ...]:
-    """The box around the mask, `margin` voxels wider where the volume allows."""
-    (box,) = ndimage.find_objects(mask.astype(np.uint8))
-    return tuple(slice(max(s.start - margin, 0), min(s.stop + margin, n)) for s, n in zip(box, mask.shape))
 
 
 def _without(box: tuple[slice, ...], hole: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:

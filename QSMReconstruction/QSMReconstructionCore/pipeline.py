@@ -20,7 +20,7 @@ from .progress import Progress, no_progress, part_of
 from .recipe import Recipe
 from .referencing import Reference
 
-#: Share of each stage in the run time of the default recipe, for the progress bar (measured by the benchmark).
+#: Share of each stage in the run time of the default recipe, for the progress bar: rounded from a 1 mm head.
 _SHARE = {
     "mask": 0.10, "support": 0.02, "field_map": 0.20, "background": 0.10, "inversion": 0.55, "reference": 0.01,
     "r2star": 0.02,
