@@ -13,9 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import ndimage
 
-from .numerics.crop import bounding_box
-
 from .acquisition import checked_mask, checked_volume
+from .numerics.crop import bounding_box
 
 #: Regions on which iron is measured, as their names are recognized in a lookup table.
 DEEP_GREY = re.compile(r"caudate|putamen|pallid|red nucleus|nigra|dentate", re.IGNORECASE)
