@@ -188,7 +188,7 @@ class QSMReconstructionLogic(ScriptedLoadableModuleLogic):
         )
 
     def reconstruct(
-        self, magnitude, phase, *, fieldStrength, echoTimes=None, mask=None, recipe="default", progress=None
+        self, magnitude, phase, *, fieldStrength=None, echoTimes=None, mask=None, recipe="default", progress=None
     ):
         """Compute a susceptibility map and add it, with its intermediate maps, to the scene.
 
@@ -196,8 +196,8 @@ class QSMReconstructionLogic(ScriptedLoadableModuleLogic):
         ----------
         magnitude, phase : vtkMRMLSequenceNode, vtkMRMLScalarVolumeNode or list of the latter
             Indexed by echo time in ms or s; a single echo; one volume per echo. Phase in rad.
-        fieldStrength : float
-            B0 in T.
+        fieldStrength : float, optional
+            B0 in T. Needed unless the nodes carry it, as those do that were loaded from DICOM.
         echoTimes : list of float, optional
             In s, one per echo. Needed for volumes; for sequences it replaces the index values.
         mask : vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode, optional

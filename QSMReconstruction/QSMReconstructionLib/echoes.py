@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -17,6 +18,10 @@ from .geometry import grid_of, ijk_to_ras
 
 #: How many of a sequence's index units make a second.
 _PER_SECOND = {"ms": 1000.0, "s": 1.0}
+
+#: Attributes of the sequences of a scan that came from files: B0 in T, the center frequency in MHz, and where each fact
+#: was found (JSON).
+FIELD_STRENGTH, IMAGING_FREQUENCY, SOURCES = "QSM.FieldStrength", "QSM.ImagingFrequency", "QSM.Sources"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +76,22 @@ def missing_input(parameters) -> str:
     return ""
 
 
-def scan_from_nodes(magnitude, phase, *, field_strength: float, echo_times: Sequence[float] | None = None) -> Scan:
+def known_field_strength(node) -> float | None:
+    """B0 in T that a sequence or volume was loaded with; None if it does not carry it."""
+    return _number(node, FIELD_STRENGTH)
+
+
+def scan_from_nodes(
+    magnitude, phase, *, field_strength: float | None = None, echo_times: Sequence[float] | None = None
+) -> Scan:
     """Copy a gradient-echo scan out of the scene.
 
     Parameters
     ----------
     magnitude, phase : vtkMRMLSequenceNode, vtkMRMLScalarVolumeNode or list of the latter
         A sequence indexed by echo time, the volume of a single echo, or one volume per echo. Phase in rad.
-    field_strength : float
-        B0 in T.
+    field_strength : float, optional
+        B0 in T. Needed unless the nodes carry it, as those do that were loaded from DICOM or from files with a sidecar.
     echo_times : sequence of float, optional
         In s, one per echo. Needed for volumes; for sequences it replaces the index values.
 
@@ -99,10 +111,21 @@ def scan_from_nodes(magnitude, phase, *, field_strength: float, echo_times: Sequ
             f"magnitude has {len(magnitude_echoes)} echo(es) and phase has {len(phase_echoes)}. "
             "Choose a magnitude and a phase of the same scan."
         )
+    nodes = [*_listed(magnitude), *_listed(phase)]
+    sources = _known_sources(nodes)
     if echo_times is None:
-        echo_times, source = _index_values(magnitude, phase), "sequence index"
+        echo_times = _index_values(magnitude, phase)
+        loaded = f", loaded from {sources['echo_times']}" if "echo_times" in sources else ""
+        sources["echo_times"] = f"sequence index{loaded}"
     else:
-        source = "user"
+        sources["echo_times"] = "user"
+    carried, frequency = _agreed(nodes, FIELD_STRENGTH, "T"), _agreed(nodes, IMAGING_FREQUENCY, "MHz")
+    if field_strength is None:
+        field_strength = carried
+    elif field_strength != carried:
+        frequency, sources["field_strength"] = None, "user"
+    if field_strength is None:
+        raise ValueError("field_strength is missing: these nodes do not carry it. Give B0 in T, such as 3.0.")
 
     first = magnitude_echoes[0]
     grid = grid_of(first)
@@ -118,9 +141,9 @@ def scan_from_nodes(magnitude, phase, *, field_strength: float, echo_times: Sequ
         echo_times,
         field_strength,
         grid,
-        sources={"echo_times": source, "field_strength": "user"},
+        frequency,
+        sources,
     )
-    nodes = [*_listed(magnitude), *_listed(phase)]
     transform = first.GetParentTransformNode()
     notes = () if transform is None else (
         f"The input lies under transform '{transform.GetName()}': B0 was taken to point along S after it.",
@@ -156,6 +179,10 @@ def add_sequences(acquisition: Acquisition, name: str = ""):
         sequence.SetIndexName("EchoTime")
         sequence.SetIndexUnit("ms")
         sequence.SetIndexTypeFromString("numeric")
+        sequence.SetAttribute(FIELD_STRENGTH, f"{acquisition.field_strength:.10g}")
+        if acquisition.imaging_frequency:
+            sequence.SetAttribute(IMAGING_FREQUENCY, f"{acquisition.imaging_frequency:.10g}")
+        sequence.SetAttribute(SOURCES, json.dumps(acquisition.sources))
         for array, echo_time in zip(getattr(acquisition, role), acquisition.echo_times):
             volume = slicer.vtkMRMLScalarVolumeNode()
             volume.SetName(f"{name} {role}".strip())
@@ -221,6 +248,42 @@ def _index_values(magnitude, phase) -> list[float]:
     if times is None:
         raise ValueError("Echo times are missing: volumes do not carry them. Give one echo time in s per volume.")
     return times
+
+
+def _number(node, attribute: str) -> float | None:
+    """A number that a node carries as attribute."""
+    told = node.GetAttribute(attribute) if node else None
+    if not told:
+        return None
+    try:
+        return float(told)
+    except ValueError:
+        raise ValueError(
+            f"Attribute {attribute} of '{node.GetName()}' must be a number, but it is '{told}'. Load the scan again."
+        ) from None
+
+
+def _agreed(nodes: Sequence, attribute: str, unit: str) -> float | None:
+    """The number that all nodes that carry it agree on."""
+    told = {number: node.GetName() for node in nodes if (number := _number(node, attribute)) is not None}
+    if len(told) > 1:
+        listed = " and ".join(f"{number:g} {unit} for '{name}'" for number, name in told.items())
+        raise ValueError(f"{attribute} is {listed}. Choose a magnitude and a phase of the same scan.")
+    return next(iter(told), None)
+
+
+def _known_sources(nodes: Sequence) -> dict[str, str]:
+    """Where the facts of a scan were found when it was loaded."""
+    told = next((text for node in nodes if (text := node.GetAttribute(SOURCES))), "{}")
+    try:
+        sources = json.loads(told)
+    except ValueError:
+        sources = None
+    if not isinstance(sources, dict) or not all(isinstance(text, str) for text in sources.values()):
+        raise ValueError(
+            f"Attribute {SOURCES} must be a JSON object of texts, but it is '{told}'. Load the scan again."
+        )
+    return sources
 
 
 def _in_ms(times: Sequence[float]) -> str:

@@ -1,5 +1,7 @@
 """Volumes, sequences and segmentations of a scene become what the core takes, or one clear sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import slicer
@@ -87,6 +89,61 @@ def test_given_echo_times_replace_the_index_and_say_so(sequences):
     read = scan_from_nodes(*sequences, echo_times=[0.005, 0.01, 0.015]).acquisition
     assert read.echo_times == (0.005, 0.01, 0.015)
     assert read.sources["echo_times"] == "user"
+
+
+def carrying_scan(**changes):
+    """Sequences of a scan that was loaded with its center frequency and sources."""
+    from QSMReconstructionLib.echoes import add_sequences
+
+    facts = {"imaging_frequency": 123.2, "sources": {"field_strength": "tag MagneticFieldStrength", "phase": "tag"}}
+    return add_sequences(replace(small_scan(), **facts | changes), "Head")
+
+
+def test_a_loaded_scan_carries_its_field_strength_frequency_and_sources(scene):
+    from QSMReconstructionLib.echoes import known_field_strength, scan_from_nodes
+
+    sequences = carrying_scan()
+    assert known_field_strength(sequences[0]) == 3.0
+    read = scan_from_nodes(*sequences).acquisition
+    assert (read.field_strength, read.imaging_frequency) == (3.0, 123.2)
+    assert read.sources["field_strength"] == "tag MagneticFieldStrength"
+    assert read.sources["echo_times"] == "sequence index"
+
+
+def test_another_field_strength_of_the_user_sets_the_loaded_frequency_aside(scene):
+    from QSMReconstructionLib.echoes import scan_from_nodes
+
+    read = scan_from_nodes(*carrying_scan(), field_strength=7.0).acquisition
+    assert (read.field_strength, read.imaging_frequency) == (7.0, None)
+    assert read.sources["field_strength"] == "user"
+
+
+def test_nodes_without_a_field_strength_ask_for_it(volumes):
+    from QSMReconstructionLib.echoes import scan_from_nodes
+
+    with pytest.raises(ValueError, match="field_strength is missing.*Give B0 in T"):
+        scan_from_nodes(volumes[0][0], volumes[1][0], echo_times=[0.02])
+
+
+def test_sequences_of_different_field_strengths_are_no_scan(scene):
+    from QSMReconstructionLib.echoes import scan_from_nodes
+
+    magnitude, _ = carrying_scan()
+    _, phase = carrying_scan(field_strength=7.0, imaging_frequency=None)
+    with pytest.raises(ValueError, match="3 T for 'Head magnitude' and 7 T for 'Head phase'"):
+        scan_from_nodes(magnitude, phase)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"), [("QSM.FieldStrength", "three"), ("QSM.Sources", "[1]"), ("QSM.Sources", "{")]
+)
+def test_a_damaged_attribute_is_named(scene, attribute, value):
+    from QSMReconstructionLib.echoes import scan_from_nodes
+
+    sequences = carrying_scan()
+    sequences[0].SetAttribute(attribute, value)
+    with pytest.raises(ValueError, match=f"{attribute}.*Load the scan again"):
+        scan_from_nodes(*sequences)
 
 
 def test_the_copy_does_not_follow_the_nodes(volumes, acquisition):

@@ -249,7 +249,7 @@ class TestTheSceneIsAsItWas:
     @pytest.mark.parametrize(
         ("arguments", "reason"),
         [
-            (dict(fieldStrength=None), "field_strength is missing"),
+            (dict(fieldStrength=40.0), "field_strength must"),
             (dict(fieldStrength=3.0, echoTimes=[4, 12, 20]), "look like milliseconds"),
             (dict(fieldStrength=3.0, recipe="no such"), "Unknown preset 'no such'"),
             (dict(fieldStrength=3.0, recipe={"inversion": {"method": "no such"}}), "Unknown method 'no such'"),
