@@ -7,7 +7,10 @@ in cycles per mm along (k, j, i).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
@@ -22,13 +25,67 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+@dataclass
+class FourierCount:
+    """How many transforms ran, as `counted_ffts` counts them.
+
+    Attributes
+    ----------
+    transforms : int
+        Calls of `forward` and `inverse`.
+    voxels : int
+        Voxels that went through them, padding included.
+    """
+
+    transforms: int = 0
+    voxels: int = 0
+
+    @property
+    def pairs(self) -> float:
+        """Pairs of a forward and an inverse transform, whatever their sizes."""
+        return self.transforms / 2
+
+    def pairs_of(self, shape: tuple[int, int, int]) -> float:
+        """Pairs of transforms of `shape` (k, j, i) that push as many voxels through."""
+        return self.voxels / (2 * int(np.prod(shape)))
+
+
+_COUNTS: ContextVar[tuple[FourierCount, ...]] = ContextVar("_COUNTS", default=())
+
+
+@contextmanager
+def counted_ffts() -> Iterator[FourierCount]:
+    """Count the transforms that `forward` and `inverse` run inside a `with` block, in the thread that entered it.
+
+    Yields
+    ------
+    FourierCount
+        Grows while the block runs; enclosing counts grow with it. `convolve_padded` is not counted: no method of a
+        reconstruction calls it.
+    """
+    count = FourierCount()
+    token = _COUNTS.set((*_COUNTS.get(), count))
+    try:
+        yield count
+    finally:
+        _COUNTS.reset(token)
+
+
+def _counted(shape: tuple[int, int, int]) -> None:
+    for count in _COUNTS.get():
+        count.transforms += 1
+        count.voxels += int(np.prod(shape))
+
+
 def forward(volume: np.ndarray) -> np.ndarray:
     """Real Fourier transform over all three axes."""
+    _counted(volume.shape)
     return scipy.fft.rfftn(volume, workers=available_cores())
 
 
 def inverse(spectrum: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """Inverse of `forward` for a volume of `shape`. The spectrum may be overwritten."""
+    _counted(shape)
     return scipy.fft.irfftn(spectrum, s=shape, workers=available_cores(), overwrite_x=True)
 
 
