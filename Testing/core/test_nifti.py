@@ -11,7 +11,7 @@ import SimpleITK
 
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.io import nifti, nifti_header
-from QSMReconstructionCore.io.nifti import read_header, read_nifti, write_nifti
+from QSMReconstructionCore.io.nifti import nifti_parts, read_header, read_nifti, write_nifti
 
 
 def oblique(shape, seed=0, mirrored=False) -> Grid:
@@ -333,3 +333,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_nifti(path, values((8, 8, 8)), Grid((8, 8, 8)))
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_can_be_written_piece_by_piece(tmp_path):
+    grid = Grid((5, 6, 7), (1.5, 1.0, 0.8))
+    values = np.random.default_rng(0).normal(size=(2, *grid.shape)).astype(np.float32)
+    (tmp_path / "pieces.nii").write_bytes(b"".join(nifti_parts(values, grid)))
+    write_nifti(tmp_path / "whole.nii", values, grid)
+    assert (tmp_path / "pieces.nii").read_bytes() == (tmp_path / "whole.nii").read_bytes()
+    with pytest.raises(ValueError, match="array must have the shape"):
+        nifti_parts(values[:, 1:], grid)

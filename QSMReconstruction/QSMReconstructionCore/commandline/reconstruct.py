@@ -51,6 +51,7 @@ def add_to(commands) -> None:
     how.add_argument("--mask", type=Path, metavar="F", help="brain mask to use instead of finding one")
     how.add_argument("--recipe", default="default", metavar="NAME|FILE", help="a preset or a recipe.json")
     add_settings_option(how, "STAGE.PARAMETER")
+    how.add_argument("--uncompressed", action="store_true", help="write .nii: larger than .nii.gz, but much faster")
     add_progress_option(parser)
     parser.set_defaults(run=run, parser=parser)
 
@@ -75,7 +76,7 @@ def run(chosen: argparse.Namespace) -> None:
         result = reconstruct(acquisition, recipe, part_of(progress, 0.03, 0.95), mask=mask)
     result = replace(result, notes=(*result.notes, *notes))
     progress(0.95, "Writing")
-    write_reconstruction(chosen.out, result, acquisition, files=files, bids=bids)
+    write_reconstruction(chosen.out, result, acquisition, files=files, bids=bids, compressed=not chosen.uncompressed)
     if chosen.write_dicom:
         from ..io.dicom.susceptibility import write_susceptibility
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import os
 import zlib
 from collections.abc import Iterable, Iterator
@@ -108,6 +109,17 @@ def write_nifti(path: str | os.PathLike, array: np.ndarray, grid: Grid) -> None:
     path = Path(path)
     if not path.name.endswith((".nii", ".nii.gz")):
         raise ValueError(f"path must end in .nii or .nii.gz, but got {path.name!r}.")
+    parts = nifti_parts(array, grid)
+    with staged_file(path) as file:
+        for part in _gzipped(parts) if path.name.endswith(".gz") else parts:
+            file.write(part)
+
+
+def nifti_parts(array: np.ndarray, grid: Grid) -> Iterator[bytes | memoryview]:
+    """The bytes of an uncompressed NIfTI file, at most 16 MiB at a time, for who may not wait for all of them.
+
+    Parameters and errors are those of `write_nifti`; errors come with the call, before the first bytes.
+    """
     array = np.asarray(array)
     if array.ndim not in (3, 4) or array.shape[-3:] != grid.shape:
         raise ValueError(
@@ -120,10 +132,7 @@ def write_nifti(path: str | os.PathLike, array: np.ndarray, grid: Grid) -> None:
     if array.dtype not in STORED_TYPES:
         raise ValueError(f"array must hold real numbers, but got {array.dtype}.")
     values = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    parts = (header_bytes(values, grid), *_chunks(values.data.cast("B")))
-    with staged_file(path) as file:
-        for part in _gzipped(parts) if path.name.endswith(".gz") else parts:
-            file.write(part)
+    return itertools.chain((header_bytes(values, grid),), _chunks(values.data.cast("B")))
 
 
 @contextlib.contextmanager

@@ -53,6 +53,7 @@ def write_reconstruction(
     *,
     files: Sequence[str | os.PathLike] = (),
     bids: BidsScan | None = None,
+    compressed: bool = True,
 ) -> list[Path]:
     """Write all maps, the recipe and the provenance into a folder: all of them, or none.
 
@@ -67,6 +68,8 @@ def write_reconstruction(
         The input files; their checksums are kept.
     bids : BidsScan, optional
         Write BIDS derivatives of this scan instead of the plain names.
+    compressed : bool
+        Write `.nii.gz`; otherwise `.nii`, which is larger but read and written several times faster.
 
     Returns
     -------
@@ -89,7 +92,8 @@ def write_reconstruction(
         "r2star": reconstruction.r2star,
     }
     provenance = provenance_of(reconstruction, acquisition, files)
-    paths = {output.name: _path(output.name, output.bids_suffix, ".nii.gz", bids) for output in OUTPUTS}
+    extension = ".nii.gz" if compressed else ".nii"
+    paths = {output.name: _path(output.name, output.bids_suffix, extension, bids) for output in OUTPUTS}
     recipe = _path("recipe", "desc-recipe_Chimap", ".json", bids)
     with staged_folder(out) as stage:
         for output in OUTPUTS:
@@ -108,8 +112,11 @@ def write_reconstruction(
         (stage / recipe).write_text(reconstruction.recipe.to_json() + "\n", encoding="utf-8")
         if bids is not None:
             _write_json(stage / "dataset_description.json", _dataset_description())
-    for name in (n for n, values in maps.items() if values is None):
-        (out / paths[name]).unlink(missing_ok=True)  # left by an earlier reconstruction of another scan
+    written = {paths[name] for name, values in maps.items() if values is not None}
+    for output in OUTPUTS:  # what an earlier reconstruction of another scan, or in the other form, has left
+        for form in (".nii", ".nii.gz"):
+            if (path := _path(output.name, output.bids_suffix, form, bids)) not in written:
+                (out / path).unlink(missing_ok=True)
     return [out / paths[n] for n, values in maps.items() if values is not None] + [out / recipe]
 
 
