@@ -40,6 +40,9 @@ class Acquisition:
         Centre frequency in MHz, preferred over `GAMMA_BAR * field_strength` because nominal 3 T is often less.
     sources : dict
         Where each fact came from: name of the fact -> "header", "sidecar", "user", "assumed: ...".
+    protocol : dict
+        What else the headers tell about scanner and sequence, by BIDS name (see `io.protocol`). Nothing is computed
+        from it; reports and checks read it. What headers do not tell is absent.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class Acquisition:
     grid: Grid
     imaging_frequency: float | None = None
     sources: dict[str, str] = field(default_factory=dict)
+    protocol: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         echo_times = checked_echo_times(self.echo_times)

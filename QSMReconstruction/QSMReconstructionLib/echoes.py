@@ -13,15 +13,17 @@ import slicer
 from slicer.i18n import tr as _
 
 from QSMReconstructionCore.acquisition import Acquisition
+from QSMReconstructionCore.io.protocol import protocol_of
 
 from .geometry import grid_of, ijk_to_ras
 
 #: How many of a sequence's index units make a second.
 _PER_SECOND = {"ms": 1000.0, "s": 1.0}
 
-#: Attributes of the sequences of a scan that came from files: B0 in T, the center frequency in MHz, and where each fact
-#: was found (JSON).
+#: Attributes of the sequences of a scan that came from files: B0 in T, the center frequency in MHz, where each fact was
+#: found, and what else the headers tell of scanner and sequence (both JSON).
 FIELD_STRENGTH, IMAGING_FREQUENCY, SOURCES = "QSM.FieldStrength", "QSM.ImagingFrequency", "QSM.Sources"
+PROTOCOL = "QSM.Protocol"
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +145,7 @@ def scan_from_nodes(
         grid,
         frequency,
         sources,
+        protocol_of([_carried(nodes, PROTOCOL)]),
     )
     transform = first.GetParentTransformNode()
     notes = () if transform is None else (
@@ -183,6 +186,7 @@ def add_sequences(acquisition: Acquisition, name: str = ""):
         if acquisition.imaging_frequency:
             sequence.SetAttribute(IMAGING_FREQUENCY, f"{acquisition.imaging_frequency:.10g}")
         sequence.SetAttribute(SOURCES, json.dumps(acquisition.sources))
+        sequence.SetAttribute(PROTOCOL, json.dumps(acquisition.protocol))
         for array, echo_time in zip(getattr(acquisition, role), acquisition.echo_times):
             volume = slicer.vtkMRMLScalarVolumeNode()
             volume.SetName(f"{name} {role}".strip())
@@ -274,16 +278,25 @@ def _agreed(nodes: Sequence, attribute: str, unit: str) -> float | None:
 
 def _known_sources(nodes: Sequence) -> dict[str, str]:
     """Where the facts of a scan were found when it was loaded."""
-    told = next((text for node in nodes if (text := node.GetAttribute(SOURCES))), "{}")
-    try:
-        sources = json.loads(told)
-    except ValueError:
-        sources = None
-    if not isinstance(sources, dict) or not all(isinstance(text, str) for text in sources.values()):
+    sources = _carried(nodes, SOURCES)
+    if not all(isinstance(text, str) for text in sources.values()):
         raise ValueError(
-            f"Attribute {SOURCES} must be a JSON object of texts, but it is '{told}'. Load the scan again."
+            f"Attribute {SOURCES} must be a JSON object of texts, but it is '{json.dumps(sources)}'. "
+            "Load the scan again."
         )
     return sources
+
+
+def _carried(nodes: Sequence, attribute: str) -> dict:
+    """The JSON object in an attribute of the first of the nodes that has it; empty if none has."""
+    told = next((text for node in nodes if (text := node.GetAttribute(attribute))), "{}")
+    try:
+        carried = json.loads(told)
+    except ValueError:
+        carried = None
+    if not isinstance(carried, dict):
+        raise ValueError(f"Attribute {attribute} must be a JSON object of texts, but it is '{told}'. Load the scan again.")
+    return carried
 
 
 def _in_ms(times: Sequence[float]) -> str:

@@ -110,6 +110,14 @@ def test_a_loaded_scan_carries_its_field_strength_frequency_and_sources(scene):
     assert read.sources["echo_times"] == "sequence index"
 
 
+def test_a_loaded_scan_carries_its_protocol(scene):
+    from QSMReconstructionLib.echoes import add_sequences, scan_from_nodes
+
+    sequences = add_sequences(replace(small_scan(), protocol={"FlipAngle": 15, "Manufacturer": "Siemens"}))
+    read = scan_from_nodes(*sequences, field_strength=3.0).acquisition
+    assert read.protocol == {"Manufacturer": "Siemens", "FlipAngle": 15}
+
+
 def test_another_field_strength_of_the_user_sets_the_loaded_frequency_aside(scene):
     from QSMReconstructionLib.echoes import scan_from_nodes
 

@@ -14,6 +14,7 @@ from .nifti import read_header, read_nifti
 from .nifti_header import Header
 from .params import Params, read_json
 from .phase_scale import phase_in_radians
+from .protocol import protocol_of
 
 #: Volumes whose voxels lie apart by less than this part of a voxel share a grid; headers are rounded.
 _SAME_PLACE = 0.01
@@ -110,7 +111,7 @@ def read_scan(
     magnitude_values = np.concatenate([read_nifti(path)[0].reshape(-1, *grid.shape) for path in magnitude])
     return Acquisition(
         _ordered(magnitude_values, orders[1]), _ordered(phase_values, orders[0]),
-        echo_times, field_strength, grid, frequency, sources,
+        echo_times, field_strength, grid, frequency, sources, protocol_of(facts.values()),
     )
 
 

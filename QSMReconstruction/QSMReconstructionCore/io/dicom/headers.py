@@ -29,6 +29,20 @@ _FUNCTIONAL_GROUPS = {
     "RealWorldValueIntercept": "RealWorldValueMappingSequence",
     "MeasurementUnitsCodeSequence": "RealWorldValueMappingSequence",
     "TransmitterFrequency": "MRImagingModifierSequence",
+    "PixelBandwidth": "MRImagingModifierSequence",
+    "RepetitionTime": "MRTimingAndRelatedParametersSequence",
+    "FlipAngle": "MRTimingAndRelatedParametersSequence",
+    "FlowCompensation": "MRModifierSequence",
+    "PartialFourier": "MRModifierSequence",
+    "PartialFourierDirection": "MRModifierSequence",
+    "ParallelAcquisitionTechnique": "MRModifierSequence",
+    "ParallelReductionFactorInPlane": "MRModifierSequence",
+    "ParallelReductionFactorOutOfPlane": "MRModifierSequence",
+    "InPlanePhaseEncodingDirection": "MRFOVGeometrySequence",
+    "PercentSampling": "MRFOVGeometrySequence",
+    "PercentPhaseFieldOfView": "MRFOVGeometrySequence",
+    "NumberOfAverages": "MRAveragesSequence",
+    "ReceiveCoilName": "MRReceiveCoilSequence",
 }
 
 

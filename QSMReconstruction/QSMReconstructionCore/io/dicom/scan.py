@@ -16,6 +16,7 @@ from .conventions import IMAGINARY, MAGNITUDE, PHASE, REAL, phase_scale
 from .frames import Frame
 from .pixels import read_stored, scaled
 from .polarity import alternating_slices, negate_alternate
+from .protocol import read_protocol
 from .selection import Selection, select_scan
 from .stacks import Stack, find_stacks
 
@@ -115,7 +116,8 @@ def read_selection(
     if first.vendor == "GE":
         phase, sources["slice_polarity"] = _same_polarity(magnitude[0], phase)
     return Acquisition(
-        magnitude, phase, tuple(echo_times), field_strength, scan.stacks[0].grid, frequency, sources
+        magnitude, phase, tuple(echo_times), field_strength, scan.stacks[0].grid, frequency, sources,
+        read_protocol(first),
     )
 
 
