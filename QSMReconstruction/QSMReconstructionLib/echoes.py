@@ -295,7 +295,9 @@ def _carried(nodes: Sequence, attribute: str) -> dict:
     except ValueError:
         carried = None
     if not isinstance(carried, dict):
-        raise ValueError(f"Attribute {attribute} must be a JSON object of texts, but it is '{told}'. Load the scan again.")
+        raise ValueError(
+            f"Attribute {attribute} must be a JSON object of texts, but it is '{told}'. Load the scan again."
+        )
     return carried
 
 
