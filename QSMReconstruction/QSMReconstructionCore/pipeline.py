@@ -134,7 +134,7 @@ def reconstruct(
     )
     susceptibility, reference = run.stage("reference", raw, mask)
 
-    notes = []
+    notes = list(field_map.notes)
     r2star = None
     if len(acquisition.echo_times) == 1:
         notes.append(

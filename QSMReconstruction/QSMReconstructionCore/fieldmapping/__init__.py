@@ -21,14 +21,17 @@ class FieldMap:
         Coherence of the phase with its neighbours, from 0 (noise) to 1.
     residual : ndarray, float32
         Root mean square of the phase left over by the fit over the echoes, in rad.
+    notes : tuple of str
+        What the user should know about this field map, in sentences.
     """
 
     field: np.ndarray
     noise: np.ndarray
     quality: np.ndarray
     residual: np.ndarray
+    notes: tuple[str, ...] = ()
 
     def restricted_to(self, mask: np.ndarray) -> FieldMap:
         """The same maps, 0 outside a narrower mask."""
         maps = (self.field, self.noise, self.quality, self.residual)
-        return FieldMap(*(np.where(mask, values, np.float32(0)) for values in maps))
+        return FieldMap(*(np.where(mask, values, np.float32(0)) for values in maps), self.notes)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri
 
+from ..acquisition import Acquisition
 from ..numerics.romeo_weights import wrapped
 from ..progress import Progress, no_progress
 from .phase_noise import noise_floor_factor
@@ -46,6 +47,8 @@ class Echoes:
         Echo times in s.
     scale : float
         Magnitudes are divided by it.
+    trust : ndarray, float32, shape (echo, 1)
+        Factor of the weight of each echo; below 1 for echoes that are noisier than their magnitude says.
     """
 
     magnitude: np.ndarray
@@ -53,12 +56,26 @@ class Echoes:
     voxels: np.ndarray
     times: np.ndarray
     scale: np.float32
+    trust: np.ndarray
+
+    @classmethod
+    def of(cls, acquisition: Acquisition, mask: np.ndarray) -> Echoes:
+        """The data of a scan in a mask; all echoes are trusted."""
+        count = len(acquisition.echo_times)
+        voxels = np.flatnonzero(mask)
+        magnitude, phase = (a.reshape(count, -1) for a in (acquisition.magnitude, acquisition.phase))
+        scale = magnitude[0, voxels].mean(dtype=np.float64)
+        times = np.array(acquisition.echo_times, np.float32)[:, None]
+        return cls(
+            magnitude, phase, voxels, times, np.float32(scale) if scale > 0 else np.float32(1), np.ones_like(times)
+        )
 
     def at(self, chosen) -> tuple[np.ndarray, np.ndarray]:
-        """Squared magnitude (never 0) and phase of chosen voxels of the mask, both of shape (echo, chosen)."""
+        """Weight (squared magnitude, never 0) and phase of chosen voxels of the mask, both of shape (echo, chosen)."""
         places = self.voxels[chosen]
         weight = self.magnitude[:, places] / self.scale
         weight *= weight
+        weight *= self.trust
         return np.maximum(weight, _NO_SIGNAL, out=weight), self.phase[:, places]
 
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from scipy.special import erfc
 
 from ..acquisition import Acquisition, checked_mask
-from ..numerics.crop import bounding_box
-from ..numerics.romeo_weights import edge_weights, mean_of_incident, wrapped
+from ..numerics.romeo_weights import wrapped
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import FieldMap
+from .echo_differences import unwrapped_differences
 from .echo_fit import Echoes, SlopeEstimate, fit_lines, largest_misfit, refine_slopes
+from .echo_variance import distrusting, notes_on, spoiled_echoes
+from .lost_turns import field_map_of
 from .phase_noise import noise_floor_factor, noise_variance, ripple_variance
-from .phase_offset import offset_variance, smooth_offset, volume_of
-from .unwrapping import unwrap_spatially
-
-#: Pairs of echoes count as equally spaced if their distances differ by at most this fraction.
-_SAME_SPACING = 0.02
+from .phase_offset import offset_variance, smooth_offset
 
 #: Misfit, over what noise explains, at which the intercept of a voxel loses half its say on the smooth offset.
 _BROKEN = 5.0
@@ -71,6 +68,9 @@ def romeo_linear(
     unwrapped in space, once. From there on phases are only compared with the line through the echoes (`echo_fit`):
     there is no unwrapping echo by echo that could go wrong in noise, and a line needs no whole turns.
 
+    An echo that does not go with the others anywhere in the brain, as after motion, loses weight (`echo_variance`; with
+    four or more echoes), and the notes of the result say so.
+
     What one scan cannot tell: a field that is wrong by the same multiple of 1 / (shortest spacing) everywhere has the
     same phase. The field nearest zero is taken, as after any shim. Neighbouring voxels whose field differs by more than
     half of that cannot be unwrapped by anybody.
@@ -86,32 +86,22 @@ def romeo_linear(
     (ASPIRE). Magn Reson Med 2018;79:2996-3006. doi: 10.1002/mrm.26963
     """
     mask = checked_mask(mask, acquisition.grid.shape)
-    box = bounding_box(mask)
-    inside = mask[box]
-
-    phase, magnitude, interval = _phase_to_unwrap(acquisition, box, part_of(progress, 0.0, 0.1))
-    weights = edge_weights(phase, magnitude=magnitude)
-    quality = mean_of_incident(weights, inside)[inside]
-    unwrapped = unwrap_spatially(phase, inside, weights=weights, progress=part_of(progress, 0.1, 0.5))
-    del phase, magnitude, weights
-
-    echoes = _echoes(acquisition, mask)
+    differences = unwrapped_differences(acquisition, mask, part_of(progress, 0.0, 0.5))
+    echoes = Echoes.of(acquisition, mask)
+    notes = ()
     if len(echoes.times) == 1:
-        found = _single_echo(unwrapped, echoes, inside)
+        found = _single_echo(differences.phase, echoes, differences.inside)
     else:
-        slope = unwrapped[inside] / np.float32(interval)
+        progress(0.5, "judging the echoes")
+        slope = differences.slope
+        spoiled = spoiled_echoes(echoes, slope)
+        notes = notes_on(spoiled, acquisition.echo_times)
+        echoes = distrusting(echoes, spoiled)
         smooth = phase_offset == "smooth"
         spacing = acquisition.grid.spacing
-        found = _line(echoes, slope, inside, spacing, smooth, offset_scale, part_of(progress, 0.5, 0.9))
-
+        found = _line(echoes, slope, differences.inside, spacing, smooth, offset_scale, part_of(progress, 0.5, 0.9))
     progress(0.9, "noise map")
-    # A turn is lost where noise exceeds half of it, or where the voxel has come off its neighbours.
-    lost = erfc(np.float32(np.pi / np.sqrt(2)) / (found.deviation * np.float32(interval)))
-    lost[_torn(found.slope, inside, interval)] = 1
-    noise = np.hypot(found.deviation, np.float32(2 * np.pi / interval) * np.sqrt(lost))
-    per_ppm = np.float32(acquisition.radians_per_ppm_second)
-    volumes = (volume_of(values, mask) for values in (found.slope / per_ppm, noise / per_ppm, quality, found.residual))
-    field_map = FieldMap(*volumes)
+    field_map = field_map_of(found, differences, acquisition, mask, notes)
     progress(1.0, "field map")
     return field_map
 
@@ -147,43 +137,3 @@ def _single_echo(unwrapped: np.ndarray, echoes: Echoes, inside: np.ndarray) -> S
     deviation = np.sqrt(variance / weight) * noise_floor_factor(weight / variance, 1)
     time = echoes.times[0]
     return SlopeEstimate(unwrapped[inside] / time, deviation / time, np.zeros_like(deviation))
-
-
-def _torn(slope: np.ndarray, inside: np.ndarray, interval: float) -> np.ndarray:
-    """Voxels that jump by more than half a turn over the interval along at least half of their edges; shape (n,)."""
-    volume = volume_of(slope, inside)
-    jumps, edges = np.zeros(inside.shape, np.uint8), np.zeros(inside.shape, np.uint8)
-    for axis in range(3):
-        ends = [np.moveaxis(a, axis, 0) for a in (volume, inside, jumps, edges)]
-        edge = ends[1][1:] & ends[1][:-1]
-        jump = edge & (np.abs(ends[0][1:] - ends[0][:-1]) > np.pi / interval)
-        for side in (slice(1, None), slice(None, -1)):
-            ends[2][side] += jump
-            ends[3][side] += edge
-    return (2 * jumps >= edges)[inside] & (edges[inside] > 0)
-
-
-def _echoes(acquisition: Acquisition, mask: np.ndarray) -> Echoes:
-    count = len(acquisition.echo_times)
-    voxels = np.flatnonzero(mask)
-    magnitude, phase = (a.reshape(count, -1) for a in (acquisition.magnitude, acquisition.phase))
-    scale = magnitude[0, voxels].mean(dtype=np.float64)
-    times = np.array(acquisition.echo_times, np.float32)[:, None]
-    return Echoes(magnitude, phase, voxels, times, np.float32(scale) if scale > 0 else np.float32(1))
-
-
-def _phase_to_unwrap(acquisition: Acquisition, box, progress: Progress) -> tuple[np.ndarray, np.ndarray, float]:
-    """Phase and magnitude of the sum of echo-to-echo products over the shortest spacing, and that spacing in s."""
-    times = acquisition.echo_times
-    if len(times) == 1:
-        return acquisition.phase[0][box], acquisition.magnitude[0][box], times[0]
-    distances = np.diff(times)
-    shortest = distances.min()
-    real, imaginary = 0.0, 0.0
-    for echo in np.flatnonzero(distances <= shortest * (1 + _SAME_SPACING)):
-        progress(echo / len(times), "phase differences")
-        product = acquisition.magnitude[echo][box] * acquisition.magnitude[echo + 1][box]
-        difference = acquisition.phase[echo + 1][box] - acquisition.phase[echo][box]
-        real = real + product * np.cos(difference)
-        imaginary = imaginary + product * np.sin(difference)
-    return np.arctan2(imaginary, real), np.sqrt(np.hypot(real, imaginary)), float(shortest)
