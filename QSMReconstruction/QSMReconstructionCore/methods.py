@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,7 +38,9 @@ from .masking.phase_quality import phase_quality
 from .masking.robust_threshold import robust_threshold
 from .masking.surroundings import surroundings
 from .parameter import Parameter, parameters_of
+from .referencing.csf import csf
 from .referencing.no_reference import no_reference
+from .referencing.region import region
 from .referencing.whole_brain import whole_brain
 
 #: Stages in the order in which data flow, with what each one does.
@@ -60,7 +62,7 @@ _LISTED = {
     "inversion": (
         weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi, ilsqr,
     ),
-    "reference": (whole_brain, no_reference),
+    "reference": (whole_brain, csf, region, no_reference),
     "r2star": (arlo,),
 }
 
@@ -91,6 +93,11 @@ class Method:
     def references(self) -> tuple[str, ...]:
         """DOIs named in the docstring."""
         return tuple(dict.fromkeys(re.findall(r"\b10\.\d{4,9}/[^\s,;]*[^\s,;.)\]]", inspect.getdoc(self.function))))
+
+    def run(self, *data: Any, given: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+        """Call the function with its data, its parameters, and those of the given keywords that it takes."""
+        taken = inspect.signature(self.function).parameters
+        return self.function(*data, **{k: v for k, v in given.items() if k in taken}, **parameters)
 
     def completed(self, values: dict[str, Any]) -> dict[str, Any]:
         """All parameters: the given ones checked, the others at their defaults.

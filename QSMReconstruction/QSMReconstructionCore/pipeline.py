@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import time
 from collections.abc import MutableMapping
@@ -18,7 +17,7 @@ from .grid import Grid
 from .methods import method
 from .progress import Progress, no_progress, part_of
 from .recipe import Recipe
-from .referencing import Reference
+from .referencing import Reference, ReferenceRegion, apply_reference, rereference
 
 #: Share of each stage in the run time of the default recipe, for the progress bar: rounded from a 1 mm head.
 _SHARE = {
@@ -70,11 +69,33 @@ class Reconstruction:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def with_reference(self, name: str) -> Reconstruction:
-        """The same map relative to another reference, without repeating the inversion."""
-        unreferenced = np.where(self.mask, self.susceptibility + np.float32(self.reference.subtracted), np.float32(0))
-        susceptibility, reference = method("reference", name).function(unreferenced, self.mask)
-        recipe = self.recipe.with_values({"reference.method": name})
+    def with_reference(
+        self, name: str, *, region: ReferenceRegion | np.ndarray | None = None, **parameters
+    ) -> Reconstruction:
+        """The same map relative to another reference, without repeating any computation.
+
+        Parameters
+        ----------
+        name : str
+            A method of the stage "reference".
+        region : ReferenceRegion or ndarray, bool, shape (k, j, i), optional
+            The region that the method `region` refers to.
+        **parameters
+            Of the method.
+
+        Raises
+        ------
+        ValueError
+            If the method or a parameter is unknown, or the region cannot be found.
+        """
+        values = {f"reference.{key}": value for key, value in parameters.items()}
+        recipe = self.recipe.with_values({"reference.method": name, **values})
+        _check_region_is_wanted(recipe, region)
+        chosen = dict(recipe.stages["reference"])
+        found = method("reference", chosen.pop("method")).run(
+            self.mask, self.grid, given={"r2star": self.r2star, "region": region}, parameters=chosen
+        )
+        susceptibility, reference = rereference(self.susceptibility, self.mask, found, self.reference)
         return replace(self, susceptibility=susceptibility, reference=reference, recipe=recipe)
 
 
@@ -84,6 +105,7 @@ def reconstruct(
     progress: Progress = no_progress,
     *,
     mask: np.ndarray | None = None,
+    reference_region: ReferenceRegion | np.ndarray | None = None,
     cache: MutableMapping | None = None,
 ) -> Reconstruction:
     """Reconstruct susceptibility from a gradient-echo scan.
@@ -98,6 +120,8 @@ def reconstruct(
         Called with the fraction done and the stage; may raise `Cancelled`.
     mask : ndarray, bool, shape (k, j, i), optional
         A brain mask to use instead of the recipe's.
+    reference_region : ReferenceRegion or ndarray, bool, shape (k, j, i), optional
+        The voxels whose mean is called zero, for a recipe whose reference is `region`.
     cache : mutable mapping, optional
         Keeps the result of each stage under the part of recipe and input that determines it. Handing in the same one
         again repeats only what has changed.
@@ -109,20 +133,31 @@ def reconstruct(
     Raises
     ------
     ValueError
-        If the mask does not fit or is empty.
+        If the mask or the reference region does not fit, is empty or cannot be found.
     Cancelled
         If `progress` raised it.
     """
     recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+    _check_region_is_wanted(recipe, reference_region)
     run = _Run(acquisition, recipe, progress, {} if cache is None else cache)
     if mask is not None:
         mask = checked_mask(mask, acquisition.grid.shape)
-        run.key = _key(run.key, hashlib.sha256(np.packbits(mask).data).hexdigest())
+        run.key = _key(run.key, _digest(mask))
     else:
         mask = run.stage("mask", acquisition)
         mask = checked_mask(mask, acquisition.grid.shape, "the mask found by the recipe")
 
     mask_key = run.key
+    several = len(acquisition.echo_times) > 1
+    r2star = run.stage("r2star", acquisition, mask) if several else None
+    # Before the long stages, so that a region that cannot be found costs no time.
+    if reference_region is not None:
+        named = isinstance(reference_region, ReferenceRegion)
+        name, voxels = (reference_region.name, reference_region.voxels) if named else ("", reference_region)
+        run.key = _key(run.key, name, _digest(voxels))
+    region = run.stage("reference", mask, acquisition.grid, r2star=r2star, region=reference_region)
+
+    run.key = mask_key
     support = run.stage("support", acquisition, mask)
     field_map = run.stage("field_map", acquisition, support)
     weights = weights_of(field_map.noise, support)
@@ -132,20 +167,16 @@ def reconstruct(
         "inversion", local_field.field, support, acquisition.grid,
         weights=weights, lost=local_field.lost, magnitude=acquisition.magnitude,
     )
-    susceptibility, reference = run.stage("reference", raw, mask)
+    susceptibility, reference = apply_reference(raw, mask, region.voxels, region.name)
 
     notes = list(field_map.notes)
-    r2star = None
-    if len(acquisition.echo_times) == 1:
+    if not several:
         notes.append(
             "A single echo: the phase offset of the coils cannot be separated from the field, the noise map rests on "
             "the magnitude alone, and there is no R2* map."
         )
-    else:
-        run.key = mask_key
-        r2star = run.stage("r2star", acquisition, mask)
-        if len(acquisition.echo_times) == 2:
-            notes.append("Two echoes: the fit of the field has no residual, so its noise map rests on the magnitude.")
+    elif len(acquisition.echo_times) == 2:
+        notes.append("Two echoes: the fit of the field has no residual, so its noise map rests on the magnitude.")
     progress(1.0, "done")
     return Reconstruction(
         susceptibility, mask, field_map.restricted_to(mask), local_field.restricted_to(mask), r2star, reference,
@@ -171,9 +202,7 @@ class _Run:
             progress(0.0, "")
             began = time.perf_counter()
             found = method(name, chosen.pop("method"))
-            accepted = inspect.signature(found.function).parameters
-            more = {key: value for key, value in {**more, "progress": progress}.items() if key in accepted}
-            self.cache[self.key] = found.function(*data, **more, **chosen)
+            self.cache[self.key] = found.run(*data, given={**more, "progress": progress}, parameters=chosen)
             self.seconds[name] = time.perf_counter() - began
         return self.cache[self.key]
 
@@ -192,6 +221,19 @@ STAGES_IN_WORDS = {
 
 def _key(*parts) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(mask: np.ndarray | None) -> str:
+    return hashlib.sha256(b"" if mask is None else np.packbits(np.asarray(mask) > 0).data).hexdigest()
+
+
+def _check_region_is_wanted(recipe: Recipe, region: ReferenceRegion | np.ndarray | None) -> None:
+    chosen = recipe.stages["reference"]["method"]
+    if region is not None and chosen != "region":
+        raise ValueError(
+            f"A reference region was given, but the recipe refers to {chosen}. Set reference.method=region, or leave "
+            "the region out."
+        )
 
 
 def weights_of(noise: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -19,11 +19,11 @@ DATA = {
     "field_map": ["acquisition", "mask"],
     "background": ["field", "mask", "grid"],
     "inversion": ["field", "mask", "grid"],
-    "reference": ["susceptibility", "mask"],
+    "reference": ["mask", "grid"],
     "r2star": ["acquisition", "mask"],
 }
 #: Keywords that the pipeline gives, not the user.
-GIVEN = {"weights", "lost", "magnitude", "progress"}
+GIVEN = {"weights", "lost", "magnitude", "r2star", "region", "progress"}
 
 
 def arguments(function):
@@ -68,7 +68,7 @@ def test_every_docstring_has_its_sections(listed):
 
 
 #: Plain arithmetic or geometry, with no paper to name.
-PLAIN = {"robust_threshold", "surroundings", "whole_brain", "no_reference"}
+PLAIN = {"robust_threshold", "surroundings", "whole_brain", "region", "no_reference"}
 
 
 @pytest.mark.parametrize("listed", [p for p in ALL if p.values[0].name not in PLAIN])

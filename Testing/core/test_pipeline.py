@@ -66,7 +66,7 @@ def test_the_preview_agrees_with_the_default_in_less_contrast(scan, default, cac
 def test_changing_the_inversion_repeats_the_inversion_only(scan, default, cache):
     recipe = default.recipe.with_values({"inversion.method": "tkd"})
     again = reconstruct(scan.acquisition, recipe, cache=cache)
-    assert set(again.seconds) == {"inversion", "reference"}
+    assert set(again.seconds) == {"inversion"}
     np.testing.assert_array_equal(again.field_map.field, default.field_map.field)
 
 
@@ -112,17 +112,6 @@ def test_a_given_mask_is_used_as_it_is(scan):
     result = reconstruct(scan.acquisition, "preview", mask=mask)
     np.testing.assert_array_equal(result.mask, mask)
     assert "mask" not in result.seconds
-
-
-def test_referencing_again_needs_no_inversion_and_can_be_undone(default):
-    bare = default.with_reference("no_reference")
-    assert bare.reference.subtracted == 0
-    assert bare.recipe.stages["reference"]["method"] == "no_reference"
-    shift = bare.susceptibility[bare.mask] - default.susceptibility[default.mask]
-    np.testing.assert_allclose(shift, default.reference.subtracted, atol=1e-6)
-    np.testing.assert_allclose(
-        bare.with_reference("whole_brain").susceptibility, default.susceptibility, atol=1e-6
-    )
 
 
 def test_progress_grows_to_one_and_names_the_stages(scan, cache):

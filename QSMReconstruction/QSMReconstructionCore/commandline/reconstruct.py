@@ -18,6 +18,7 @@ from .options import (
     settings_from,
     warnings_as_notes,
 )
+from .reference import add_region_options, region_from
 
 if TYPE_CHECKING:
     from ..acquisition import Acquisition
@@ -50,6 +51,7 @@ def add_to(commands) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--mask", type=Path, metavar="F", help="brain mask to use instead of finding one")
     how.add_argument("--recipe", default="default", metavar="NAME|FILE", help="a preset or a recipe.json")
+    add_region_options(how)
     add_settings_option(how, "STAGE.PARAMETER")
     how.add_argument("--uncompressed", action="store_true", help="write .nii: larger than .nii.gz, but much faster")
     add_progress_option(parser)
@@ -70,10 +72,11 @@ def run(chosen: argparse.Namespace) -> None:
     progress(0.0, "Reading")
     scan = _found_in_dicom(chosen, part_of(progress, 0.0, 0.015, "Reading")) if chosen.dicom else None
     acquisition, files, bids = _read(chosen, scan, part_of(progress, 0.015, 0.03, "Reading"))
-    files += [path for path in (chosen.params, chosen.mask) if path]
+    files += [path for path in (chosen.params, chosen.mask, chosen.reference_region) if path]
     mask = read_mask(chosen.mask, acquisition.grid) if chosen.mask else None
+    region = region_from(chosen, acquisition.grid)
     with warnings_as_notes() as notes:
-        result = reconstruct(acquisition, recipe, part_of(progress, 0.03, 0.95), mask=mask)
+        result = reconstruct(acquisition, recipe, part_of(progress, 0.03, 0.95), mask=mask, reference_region=region)
     result = replace(result, notes=(*result.notes, *notes))
     progress(0.95, "Writing")
     write_reconstruction(chosen.out, result, acquisition, files=files, bids=bids, compressed=not chosen.uncompressed)
@@ -142,6 +145,8 @@ def _recipe(chosen: argparse.Namespace) -> Recipe:
             recipe = Recipe.from_json(Path(chosen.recipe).read_text(encoding="utf-8"))
         else:
             raise WrongUsage(f"--recipe {chosen.recipe} is neither a file nor one of {', '.join(PRESETS)}")
+        if chosen.reference_region:
+            recipe = recipe.with_values({"reference.method": "region"})
         return recipe.with_values(settings_from(chosen.settings))
     except ValueError as error:
         raise WrongUsage(str(error)) from error

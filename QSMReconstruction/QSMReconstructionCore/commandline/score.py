@@ -34,7 +34,7 @@ def run(chosen: argparse.Namespace) -> None:
     labels = names = None
     if chosen.labels:
         labels = read_volume(chosen.labels, grid, "labels")
-        names = _names(chosen.labels.with_name(chosen.labels.name.partition(".nii")[0] + ".tsv"))
+        names = label_names(chosen.labels)
     scores = score(result, truth, mask, labels, names)
     if chosen.json:
         print(json.dumps(scores, indent=2))
@@ -42,7 +42,9 @@ def run(chosen: argparse.Namespace) -> None:
         _print(scores)
 
 
-def _names(path: Path) -> dict[int, str] | None:
+def label_names(labels: Path) -> dict[int, str] | None:
+    """Names of the labels of a label map, from the .tsv of the same name (columns index, name); None without it."""
+    path = labels.with_name(labels.name.partition(".nii")[0] + ".tsv")
     if not path.exists():
         return None
     with path.open(encoding="utf-8", newline="") as file:

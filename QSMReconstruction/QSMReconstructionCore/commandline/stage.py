@@ -7,7 +7,6 @@ and susceptibility are in ppm.
 from __future__ import annotations
 
 import argparse
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,15 +116,14 @@ def run_stages(
     from ..acquisition import checked_volume
     from ..methods import method
     from ..pipeline import STAGES_IN_WORDS, weights_of
+    from ..referencing import apply_reference
 
     def call(stage: str, *arguments, **more):
         values = dict(recipe.stages[stage])
         found = method(stage, values.pop("method"))
         start = stages.index(stage) / len(stages)
         report = part_of(progress, start, start + 1 / len(stages), STAGES_IN_WORDS[stage])
-        accepted = inspect.signature(found.function).parameters
-        more = {name: value for name, value in {**more, "progress": report}.items() if name in accepted}
-        return found.function(*arguments, **more, **values)
+        return found.run(*arguments, given={**more, "progress": report}, parameters=values)
 
     support = call("support", data, mask) if "support" in stages else mask
     if "field_map" in stages:
@@ -144,7 +142,8 @@ def run_stages(
         susceptibility = call(
             "inversion", field, support, grid, weights=weights_of(noise, support), lost=lost, magnitude=magnitude
         )
-        field, _ = call("reference", susceptibility, mask)
+        region = call("reference", mask, grid)
+        field, _ = apply_reference(susceptibility, mask, region.voxels, region.name)
     return np.where(mask, field, np.float32(0))
 
 

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Reference, apply_reference
+from ..grid import Grid
+from . import ReferenceRegion
 
 
-def whole_brain(susceptibility: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, Reference]:
+def whole_brain(mask: np.ndarray, grid: Grid) -> ReferenceRegion:
     """Refer susceptibility to the mean of the whole brain mask.
 
     Parameters
     ----------
-    susceptibility : ndarray, float32, shape (k, j, i)
-        In ppm.
     mask : ndarray, bool, shape (k, j, i)
         The brain.
+    grid : Grid
+        Geometry.
 
     Returns
     -------
-    susceptibility : ndarray, float32
-        In ppm, mean 0 inside the mask, 0 outside.
-    reference : Reference
+    ReferenceRegion
+        All voxels of the mask.
 
     Notes
     -----
@@ -32,4 +32,4 @@ def whole_brain(susceptibility: np.ndarray, mask: np.ndarray) -> tuple[np.ndarra
     ----------
     QSM Consensus Organization Committee et al., Magn Reson Med 2024, 10.1002/mrm.30006
     """
-    return apply_reference(susceptibility, mask, mask, "whole brain")
+    return ReferenceRegion("whole brain", mask)
