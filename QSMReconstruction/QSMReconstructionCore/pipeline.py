@@ -16,12 +16,13 @@ from .fieldmapping import FieldMap
 from .grid import Grid
 from .methods import method
 from .progress import Progress, no_progress, part_of
+from .quality import Verdict, assess_acquisition, assess_reconstruction
 from .recipe import Recipe
 from .referencing import Reference, ReferenceRegion, apply_reference, rereference
 
 #: Share of each stage in the run time of the default recipe, for the progress bar: rounded from a 1 mm head.
 _SHARE = {
-    "mask": 0.10, "support": 0.02, "field_map": 0.20, "background": 0.10, "inversion": 0.55, "reference": 0.01,
+    "mask": 0.10, "support": 0.02, "field_map": 0.20, "background": 0.10, "inversion": 0.53, "reference": 0.01,
     "r2star": 0.02,
 }  # fmt: skip
 
@@ -55,6 +56,8 @@ class Reconstruction:
         Wall time of each stage that was computed, in s.
     notes : tuple of str
         What the user should know about this result, in sentences.
+    verdicts : tuple of Verdict
+        What was judged of the scan and of this result, good or not.
     """
 
     susceptibility: np.ndarray
@@ -68,6 +71,7 @@ class Reconstruction:
     input_identity: str
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
     def with_reference(
         self, name: str, *, region: ReferenceRegion | np.ndarray | None = None, **parameters
@@ -177,11 +181,14 @@ def reconstruct(
         )
     elif len(acquisition.echo_times) == 2:
         notes.append("Two echoes: the fit of the field has no residual, so its noise map rests on the magnitude.")
-    progress(1.0, "done")
-    return Reconstruction(
+    found = Reconstruction(
         susceptibility, mask, field_map.restricted_to(mask), local_field.restricted_to(mask), r2star, reference,
         recipe, acquisition.grid, acquisition.identity, run.seconds, tuple(notes),
     )
+    progress(sum(_SHARE.values()), "Verdicts")
+    verdicts = (*assess_acquisition(acquisition), *assess_reconstruction(found, acquisition))
+    progress(1.0, "done")
+    return replace(found, verdicts=verdicts)
 
 
 class _Run:

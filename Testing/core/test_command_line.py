@@ -144,7 +144,7 @@ def test_progress_without_a_terminal_is_one_line_a_stage(tmp_path, scan, simulat
     shown = capsys.readouterr()
     assert shown.out == ""
     lines = shown.err.splitlines()
-    assert lines[-1].startswith("100%")
+    assert [line for line in lines if "%" in line[:4]][-1].startswith("100%")
     assert len([line for line in lines if "Dipole inversion" in line]) == 1
 
 
@@ -191,7 +191,7 @@ def test_what_a_method_warns_of_becomes_a_note(tmp_path, scan, simulated, monkey
     monkeypatch.setitem(METHODS["mask"], "robust_threshold", Method("mask", robust_threshold))
     recipe = ["--recipe", "preview", "--set", "mask.method=robust_threshold", "--progress", "none"]
     assert main(["reconstruct", str(tmp_path), *scan, *recipe]) == 0
-    assert capsys.readouterr().err == "Note: The mask is a guess.\n"
+    assert "Note: The mask is a guess." in capsys.readouterr().err.splitlines()
     assert json.loads((tmp_path / "chimap.json").read_text())["Notes"] == ["The mask is a guess."]
 
 

@@ -38,7 +38,7 @@ def reconstruction(acquisition):
 def test_every_map_is_written_on_the_grid_of_the_scan(tmp_path, reconstruction, acquisition):
     written = write_reconstruction(tmp_path / "out", reconstruction, acquisition)
     names = {p.name for p in (tmp_path / "out").iterdir()}
-    assert names == {f"{o.name}.nii.gz" for o in OUTPUTS} | {"recipe.json", "chimap.json"}
+    assert names == {f"{o.name}.nii.gz" for o in OUTPUTS} | {"recipe.json", "chimap.json", "quality.json"}
     assert {p.name for p in written} == names - {"chimap.json"}
     for output, values in (
         ("chimap", reconstruction.susceptibility),

@@ -8,10 +8,11 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from ..progress import Progress, no_progress
+from ..quality.verdict import BAD, CAUTION, Verdict
 
 #: Seconds between two reports of the same stage.
 _PACE = 0.1
@@ -77,6 +78,14 @@ def warnings_as_notes() -> Iterator[list[str]]:
         yield notes
     finally:
         logger.removeHandler(keeper)
+
+
+def print_verdicts(verdicts: Iterable[Verdict]) -> None:
+    """Tell the user, on standard error, what is not good about a scan or a result, the worst first."""
+    for level in (BAD, CAUTION):
+        for verdict in verdicts:
+            if verdict.level == level:
+                print(f"{level.capitalize()}: {verdict.sentence}", file=sys.stderr)
 
 
 def print_notes(notes: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from .options import (
     add_progress_option,
     add_settings_option,
     print_notes,
+    print_verdicts,
     progress_as,
     settings_from,
     warnings_as_notes,
@@ -65,6 +66,7 @@ def run(chosen: argparse.Namespace) -> None:
     from ..io.scan import read_mask
     from ..io.staging import check_writable
     from ..pipeline import reconstruct
+    from ..quality import assess_acquisition
 
     progress = progress_as(chosen.progress)
     recipe = _recipe(chosen)
@@ -76,7 +78,13 @@ def run(chosen: argparse.Namespace) -> None:
     mask = read_mask(chosen.mask, acquisition.grid) if chosen.mask else None
     region = region_from(chosen, acquisition.grid)
     with warnings_as_notes() as notes:
-        result = reconstruct(acquisition, recipe, part_of(progress, 0.03, 0.95), mask=mask, reference_region=region)
+        try:
+            result = reconstruct(
+                acquisition, recipe, part_of(progress, 0.03, 0.95), mask=mask, reference_region=region
+            )
+        except ValueError:  # what is wrong with the scan is often the reason
+            print_verdicts(assess_acquisition(acquisition))
+            raise
     result = replace(result, notes=(*result.notes, *notes))
     progress(0.95, "Writing")
     write_reconstruction(chosen.out, result, acquisition, files=files, bids=bids, compressed=not chosen.uncompressed)
@@ -85,6 +93,7 @@ def run(chosen: argparse.Namespace) -> None:
 
         write_susceptibility(chosen.out / "dicom", result, scan)
     progress(1.0, "Done")
+    print_verdicts(result.verdicts)
     print_notes(result.notes)
 
 

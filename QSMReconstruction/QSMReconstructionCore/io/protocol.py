@@ -42,6 +42,7 @@ PROTOCOL = {
     "PercentPhaseFieldOfView": "% of the field of view along phase encoding",
     "InPlanePhaseEncodingDirectionDICOM": "ROW or COL",
     "AcquisitionDuration": "s",
+    "ImageOrientationPatientDICOM": "direction of rows and of columns in the scanner, before any conversion",
     "ReadoutPolarity": "monopolar or bipolar",
 }
 _LONGEST = 200

@@ -55,7 +55,7 @@ def write_reconstruction(
     bids: BidsScan | None = None,
     compressed: bool = True,
 ) -> list[Path]:
-    """Write all maps, the recipe and the provenance into a folder: all of them, or none.
+    """Write all maps, the recipe, the verdicts and the provenance into a folder: all of them, or none.
 
     Parameters
     ----------
@@ -95,6 +95,7 @@ def write_reconstruction(
     extension = ".nii.gz" if compressed else ".nii"
     paths = {output.name: _path(output.name, output.bids_suffix, extension, bids) for output in OUTPUTS}
     recipe = _path("recipe", "desc-recipe_Chimap", ".json", bids)
+    judged = _path("quality", "desc-quality_Chimap", ".json", bids)
     with staged_folder(out) as stage:
         for output in OUTPUTS:
             if maps[output.name] is None:
@@ -110,6 +111,7 @@ def write_reconstruction(
             if bids is not None or output.name == "chimap":
                 _write_json(stage / _path(output.name, output.bids_suffix, ".json", bids), about)
         (stage / recipe).write_text(reconstruction.recipe.to_json() + "\n", encoding="utf-8")
+        _write_json(stage / judged, {"Verdicts": [verdict.as_dict() for verdict in reconstruction.verdicts]})
         if bids is not None:
             _write_json(stage / "dataset_description.json", _dataset_description())
     written = {paths[name] for name, values in maps.items() if values is not None}
@@ -117,7 +119,7 @@ def write_reconstruction(
         for form in (".nii", ".nii.gz"):
             if (path := _path(output.name, output.bids_suffix, form, bids)) not in written:
                 (out / path).unlink(missing_ok=True)
-    return [out / paths[n] for n, values in maps.items() if values is not None] + [out / recipe]
+    return [out / paths[n] for n, values in maps.items() if values is not None] + [out / recipe, out / judged]
 
 
 def provenance_of(
@@ -131,7 +133,7 @@ def provenance_of(
         `EchoTime` (s), `MagneticFieldStrength` (T), `ImagingFrequency` (MHz), `B0Direction` (along the image axes
         x, y, z), `Reference` (region, voxels, what was subtracted, mean and sd in ppm), `Recipe`, `Versions`,
         `InputIdentity` (SHA-256 of the acquisition), `InputFiles` (name and SHA-256), `FactSources`, `Notes`,
-        `Seconds` of each stage.
+        `Verdicts` (level of each by its name; the file of verdicts tells more), `Seconds` of each stage.
     """
     return {
         "EchoTime": list(acquisition.echo_times),
@@ -145,6 +147,7 @@ def provenance_of(
         "InputFiles": [{"Path": str(path), "SHA256": _file_hash(path)} for path in files],
         "FactSources": dict(acquisition.sources),
         "Notes": list(reconstruction.notes),
+        "Verdicts": {verdict.name: verdict.level for verdict in reconstruction.verdicts},
         "Seconds": {stage: round(seconds, 2) for stage, seconds in reconstruction.seconds.items()},
     }
 

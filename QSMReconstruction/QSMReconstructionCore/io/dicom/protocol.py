@@ -24,8 +24,8 @@ _TAGS = {
     "InPlanePhaseEncodingDirectionDICOM": ("InPlanePhaseEncodingDirection", None),
     "AcquisitionDuration": ("AcquisitionDuration", 1.0),
 }
-#: BIDS names of facts that no tag of the standard tells.
-_WITHOUT_TAG = ("PulseSequenceType", "NonlinearGradientCorrection", "ReadoutPolarity")
+#: BIDS names of facts that no tag of the standard tells, or that are read as more than text.
+_WITHOUT_TAG = ("PulseSequenceType", "NonlinearGradientCorrection", "ImageOrientationPatientDICOM", "ReadoutPolarity")
 #: Words of ImageType that tell of a correction for nonlinear gradients.
 _CORRECTED = {"DIS2D", "DIS3D", "DIS2", "DIS3"}
 _UNCORRECTED = {"ND"}

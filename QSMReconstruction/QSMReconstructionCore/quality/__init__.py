@@ -1,0 +1,53 @@
+"""Verdicts: what can be judged about a scan and a reconstruction only by looking at the data.
+
+What is certainly wrong is refused where it enters, with a `ValueError`. What may be wrong, or only poor, gets a
+verdict: the value that was measured, the limits, what it means and what to do. Panel, report and command line show the
+same ones. Each module judges one thing and lists its checks in `CHECKS`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import protocol
+from .verdict import BAD, CAUTION, GOOD, LEVELS, NOT_ASSESSED, Verdict
+
+if TYPE_CHECKING:
+    from ..acquisition import Acquisition
+    from ..pipeline import Reconstruction
+
+__all__ = [
+    "BAD", "CAUTION", "GOOD", "LEVELS", "NOT_ASSESSED", "Verdict", "assess_acquisition", "assess_reconstruction",
+]  # fmt: skip
+
+
+def assess_acquisition(acquisition: Acquisition) -> tuple[Verdict, ...]:
+    """Judge a scan before it is reconstructed: quick enough to show when it is loaded.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+
+    Returns
+    -------
+    tuple of Verdict
+        One for every check, good ones and those that could not be assessed included.
+    """
+    return tuple(check(acquisition) for check in protocol.CHECKS)
+
+
+def assess_reconstruction(reconstruction: Reconstruction, acquisition: Acquisition) -> tuple[Verdict, ...]:
+    """Judge a reconstruction by its maps.
+
+    Parameters
+    ----------
+    reconstruction : Reconstruction
+    acquisition : Acquisition
+        What it was reconstructed from.
+
+    Returns
+    -------
+    tuple of Verdict
+        As `assess_acquisition`; the verdicts of that are not repeated.
+    """
+    return ()
