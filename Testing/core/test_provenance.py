@@ -55,7 +55,8 @@ def test_every_map_is_written_on_the_grid_of_the_scan(tmp_path, reconstruction, 
 def test_maps_can_be_written_uncompressed_in_place_of_compressed_ones(tmp_path, reconstruction, acquisition):
     write_reconstruction(tmp_path, reconstruction, acquisition)
     written = write_reconstruction(tmp_path, reconstruction, acquisition, compressed=False)
-    assert {p.name for p in tmp_path.iterdir()} == {f"{o.name}.nii" for o in OUTPUTS} | {"recipe.json", "chimap.json"}
+    names = {f"{o.name}.nii" for o in OUTPUTS} | {"recipe.json", "chimap.json", "quality.json"}
+    assert {p.name for p in tmp_path.iterdir()} == names
     assert {p.name for p in written} == {p.name for p in tmp_path.iterdir()} - {"chimap.json"}
     np.testing.assert_array_equal(read_nifti(tmp_path / "chimap.nii")[0], reconstruction.susceptibility)
 
