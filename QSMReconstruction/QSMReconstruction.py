@@ -2,6 +2,7 @@
 
 import enum
 import logging
+import os
 from typing import Annotated
 
 import numpy as np
@@ -33,6 +34,74 @@ class QSMReconstruction(ScriptedLoadableModule):
             "The methods are implemented after the publications named in their documentation. Please cite those of "
             "the methods that you use, and 3D Slicer (https://www.slicer.org)."
         )
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+def registerSampleData():
+    """Offer a simulated scan in the Sample Data module. It is computed when asked for, without a network."""
+    import SampleData
+
+    category = "QSM"
+    if hasattr(SampleData.SampleDataLogic, "registerCustomSampleDataCategory"):  # since Slicer 5.12
+        category = "QuantitativeSusceptibilityMapping"
+        SampleData.SampleDataLogic.registerCustomSampleDataCategory(category, _("Quantitative Susceptibility Mapping"))
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category=category,
+        sampleName="QSMHeadPhantom",
+        sampleDescription=_("QSM head phantom"),
+        thumbnailFileName=os.path.join(os.path.dirname(__file__), "Resources", "Icons", "QSMHeadPhantom.png"),
+        uris="simulated on this computer",
+        fileNames=None,
+        nodeNames="QSM head phantom",
+        customDownloader=lambda source: addHeadPhantom(source.nodeNames[0]),
+    )
+
+
+def addHeadPhantom(name="QSM head phantom"):
+    """Simulate a scan of a head at 3 T, 2 mm and five echoes, in a few seconds, and add it to the scene.
+
+    Returns
+    -------
+    magnitude, phase : vtkMRMLSequenceNode
+        Indexed by echo time.
+    """
+    from QSMReconstructionCore import head_phantom
+    from QSMReconstructionLib.scans import add_scan
+
+    phantom = head_phantom(shape=(90, 108, 90), spacing=(2.0, 2.0, 2.0))
+    return add_scan(phantom.acquisition, name)
+
+
+class QSMReconstructionFileReader:
+    """Opens the echoes of magnitude or of phase, in one four-dimensional NIfTI file with a sidecar, as a sequence."""
+
+    def __init__(self, parent):
+        self.parent = parent
+
+    def description(self):
+        return _("Multi-echo gradient echo")
+
+    def fileType(self):
+        return "MultiEchoGradientEchoFile"
+
+    def extensions(self):
+        return [_("Multi-echo gradient echo with sidecar") + " (*.nii *.nii.gz)"]
+
+    def canLoadFileConfidence(self, filePath):
+        from QSMReconstructionCore.io.echo_file import is_echo_file
+
+        return 0.8 if is_echo_file(filePath) else 0.0  # other readers of NIfTI claim 0.5 to 0.6
+
+    def load(self, properties):
+        from QSMReconstructionLib.scans import add_echo_file
+
+        try:
+            sequence = add_echo_file(properties["fileName"])
+        except ValueError as reason:
+            self.parent.userMessages().AddMessage(vtk.vtkCommand.ErrorEvent, str(reason))
+            return False
+        self.parent.loadedNodes = [sequence.GetID()]
+        return True
 
 
 class ReconstructionPreset(enum.Enum):

@@ -13,6 +13,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from QSMReconstructionCore.acquisition import Acquisition
+from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.io.protocol import protocol_of
 
 from .geometry import grid_of, ijk_to_ras
@@ -176,25 +177,59 @@ def add_sequences(acquisition: Acquisition, name: str = ""):
     -------
     magnitude, phase : vtkMRMLSequenceNode
     """
-    added = []
-    for role in ("magnitude", "phase"):
-        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", f"{name} {role}".strip())
-        sequence.SetIndexName("EchoTime")
-        sequence.SetIndexUnit("ms")
-        sequence.SetIndexTypeFromString("numeric")
-        sequence.SetAttribute(FIELD_STRENGTH, f"{acquisition.field_strength:.10g}")
-        if acquisition.imaging_frequency:
-            sequence.SetAttribute(IMAGING_FREQUENCY, f"{acquisition.imaging_frequency:.10g}")
-        sequence.SetAttribute(SOURCES, json.dumps(acquisition.sources))
-        sequence.SetAttribute(PROTOCOL, json.dumps(acquisition.protocol))
-        for array, echo_time in zip(getattr(acquisition, role), acquisition.echo_times):
-            volume = slicer.vtkMRMLScalarVolumeNode()
-            volume.SetName(f"{name} {role}".strip())
-            volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(acquisition.grid.ijk_to_ras))
-            slicer.util.updateVolumeFromArray(volume, array)
-            sequence.SetDataNodeAtValue(volume, f"{1000 * echo_time:.10g}")
-        added.append(sequence)
-    return tuple(added)
+    return tuple(
+        add_echoes(
+            f"{name} {role}".strip(),
+            getattr(acquisition, role),
+            acquisition.grid,
+            acquisition.echo_times,
+            acquisition.field_strength,
+            acquisition.imaging_frequency,
+            acquisition.sources,
+            acquisition.protocol,
+        )
+        for role in ("magnitude", "phase")
+    )
+
+
+def add_echoes(name: str, values, grid: Grid, echo_times, field_strength=None, frequency=None, sources=None, protocol=None):
+    """Put volumes into the scene as a sequence, indexed by echo time in ms.
+
+    Parameters
+    ----------
+    name : str
+        Of the sequence and its volumes.
+    values : ndarray, shape (echo, k, j, i)
+    grid : Grid
+    echo_times : sequence of float
+        In s.
+    field_strength, frequency : float, optional
+        In T and MHz; the sequence carries them for `scan_from_nodes`.
+    sources : dict, optional
+        Where each fact came from.
+    protocol : dict, optional
+        What else the headers tell of the scan.
+
+    Returns
+    -------
+    vtkMRMLSequenceNode
+    """
+    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
+    sequence.SetIndexName("EchoTime")
+    sequence.SetIndexUnit("ms")
+    sequence.SetIndexTypeFromString("numeric")
+    for attribute, number in ((FIELD_STRENGTH, field_strength), (IMAGING_FREQUENCY, frequency)):
+        if number:
+            sequence.SetAttribute(attribute, f"{number:.10g}")
+    sequence.SetAttribute(SOURCES, json.dumps(sources or {}))
+    sequence.SetAttribute(PROTOCOL, json.dumps(protocol or {}))
+    for array, echo_time in zip(values, echo_times):
+        volume = slicer.vtkMRMLScalarVolumeNode()
+        volume.SetName(name)
+        volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(grid.ijk_to_ras))
+        slicer.util.updateVolumeFromArray(volume, array)
+        sequence.SetDataNodeAtValue(volume, f"{1000 * echo_time:.10g}")
+    return sequence
 
 
 def _listed(node_or_nodes) -> list:

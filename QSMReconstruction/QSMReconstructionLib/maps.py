@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from QSMReconstructionCore import __version__
 from QSMReconstructionCore.pipeline import Reconstruction
 
+from .changes import all_or_nothing
 from .echoes import Scan
 from .masks import add_segmentation
 
@@ -114,7 +112,7 @@ def add_to_scene(reconstruction: Reconstruction, scan: Scan) -> ReconstructionNo
         "quality": reconstruction.field_map.quality,
     }
     notes = (*scan.notes, *reconstruction.notes)
-    with _all_or_nothing(slicer.mrmlScene):
+    with all_or_nothing(slicer.mrmlScene):
         nodes = {key: None if array is None else _add_map(key, array, scan) for key, array in arrays.items()}
         mask = add_segmentation(_title(scan, "brain mask"), reconstruction.mask, nodes["susceptibility"])
         for node in filter(None, (*nodes.values(), mask)):
@@ -192,31 +190,3 @@ def _put_in_folder(nodes: list, scan: Scan) -> None:
             hierarchy.SetItemParent(item, folder)
         else:
             hierarchy.CreateItem(folder, node)
-
-
-@contextmanager
-def _all_or_nothing(scene) -> Iterator[None]:
-    """Take away again what was added to the scene if adding fails half-way."""
-    nodes_before = set(_node_ids(scene))
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    items_before = set(_item_ids(hierarchy))
-    try:
-        yield
-    except BaseException:
-        for node_id in reversed(_node_ids(scene)):
-            if node_id not in nodes_before and scene.GetNodeByID(node_id):
-                scene.RemoveNode(scene.GetNodeByID(node_id))
-        for item in reversed(_item_ids(hierarchy)):
-            if item not in items_before:
-                hierarchy.RemoveItem(item, False, False)
-        raise
-
-
-def _node_ids(scene) -> list[str]:
-    return [scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())]
-
-
-def _item_ids(hierarchy) -> list[int]:
-    items = vtk.vtkIdList()
-    hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items, True)
-    return [items.GetId(index) for index in range(items.GetNumberOfIds())]

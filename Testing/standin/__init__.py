@@ -23,7 +23,9 @@ Limits
   counterpart, a connection to an unknown signal, and a `SlicerParameterName` that is no field are errors here, while
   Slicer prints a line or stays silent.
 * It has only the widgets that the modules use. There are no views, no layout manager, no dialogs to rename or edit
-  nodes, no subject hierarchy plugins, no command line modules, no DICOM database, no file readers and writers.
+  nodes, no subject hierarchy plugins, no command line modules. Of the DICOM browser there is what its plugins see, on
+  top of a database that reads headers when asked; of the Sample Data module, its list; of file readers, the choice
+  among those of scripted modules.
 * Enumerations of Qt are Python enumerations here and integers in Slicer: module code must not mix the two.
 * `sizeHint` and `minimumSizeHint` are methods here and attributes in Slicer.
 * Qt is version 6 here and 5.15 in Slicer 5.12.

@@ -11,7 +11,7 @@ import slicer
 
 from headless.scene import start as start_headless
 
-from . import pythonqt, slicer_widgets
+from . import dicom_library, pythonqt, sample_data, slicer_widgets
 from .ui_files import stand_in_widgets
 
 #: Exceptions that left a slot or an observer, oldest first. Qt and VTK cannot pass them on, so tests look here.
@@ -100,6 +100,8 @@ def start() -> qSlicerApplication:
         application.setStyle("Fusion")
         slicer.app = application
         sys.excepthook = _remember
+        dicom_library.install()
+        sample_data.install()
         for name, cls in stand_in_widgets().items():
             if cls.__module__ == slicer_widgets.__name__:
                 setattr(slicer, name, cls)

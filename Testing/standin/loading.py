@@ -8,6 +8,9 @@ from pathlib import Path
 
 import slicer
 
+from .application import start as start_application
+from .file_readers import register_file_reader
+
 
 class qSlicerScriptedLoadableModule:
     """The application's record of a module, which the module file fills in; unknown fields are refused."""
@@ -29,6 +32,7 @@ class qSlicerScriptedLoadableModule:
 
 def load_module(path):
     """Import a module file and create its module object; `slicer.modules.<name in lower case>` is the record of it."""
+    start_application()  # module files find it as slicer.app
     path = Path(path).resolve()
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
@@ -39,6 +43,8 @@ def load_module(path):
     record = qSlicerScriptedLoadableModule(path)
     setattr(slicer.modules, path.stem.lower(), record)
     setattr(slicer.modules, f"{path.stem}Instance", getattr(module, path.stem)(record))
+    if hasattr(module, f"{path.stem}FileReader"):
+        register_file_reader(getattr(module, f"{path.stem}FileReader"))
     return module
 
 

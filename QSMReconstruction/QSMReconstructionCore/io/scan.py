@@ -70,7 +70,7 @@ def read_scan(
     headers = {path: read_header(path) for path in (*phase, *magnitude)}
     facts = {path: metadata(path) for path in (*phase, *magnitude)}
     for path in phase:
-        _check_is_echo_phase(path, facts[path])
+        check_is_echo_phase(path, facts[path])
     grid = _common_grid(headers)
     counts = [sum(headers[path].volumes for path in paths) for paths in (phase, magnitude)]
     if counts[0] != counts[1]:
@@ -151,7 +151,7 @@ def _stem(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".nii")
 
 
-def _check_is_echo_phase(path: Path, facts: dict) -> None:
+def check_is_echo_phase(path: Path, facts: dict) -> None:
     if str(facts.get("Units", "")).lower() in ("hz", "rad/s", "t", "ppm"):
         raise ValueError(f"{path} is a field map in {facts['Units']}, not the phase of an echo.")
     if "EchoTime1" in facts and "EchoTime2" in facts:
@@ -197,7 +197,7 @@ def _echo_times_of_sidecars(
     """Increasing echo times, and the order of the volumes of phase and of magnitude in which they increase."""
     times = {}
     for name, paths in (("phase", phase), ("magnitude", magnitude)):
-        told = [_listed(path, facts[path].get("EchoTime"), headers[path].volumes) for path in paths]
+        told = [listed_echo_times(path, facts[path].get("EchoTime"), headers[path].volumes) for path in paths]
         if any(told):
             missing = [path for path, t in zip(paths, told) if t is None]
             if missing:
@@ -220,7 +220,7 @@ def _ordered(volumes: np.ndarray, order: list[int]) -> np.ndarray:
     return volumes if order == sorted(order) else volumes[order]
 
 
-def _listed(path: Path, told: object, count: int) -> list[float] | None:
+def listed_echo_times(path: Path, told: object, count: int) -> list[float] | None:
     if told is None:
         return None
     times = told if isinstance(told, list) else [told]

@@ -87,6 +87,29 @@ def select_scan(found: Found, series: int | None = None, *, by_number: bool = Fa
     return chosen
 
 
+def list_scans(found: Found) -> list[tuple[Selection, str]]:
+    """Every scan with phase that there is, for a user to choose from.
+
+    Parameters
+    ----------
+    found : Found
+
+    Returns
+    -------
+    list of (Selection, str)
+        With why it cannot be read as it is, as a sentence; empty if it can.
+    """
+    scans = []
+    for scan in _scans(found.stacks):
+        try:
+            _check_complete(scan, by_number=False)
+        except ValueError as fault:
+            scans.append((scan, str(fault)))
+        else:
+            scans.append((scan, ""))
+    return scans
+
+
 def _chosen(found: Found, series: int | None) -> Selection:
     scans = _scans(found.stacks)
     stacks = found.stacks

@@ -190,13 +190,15 @@ class Found:
         return [*lines, f"{rest} more file(s) cannot be read."] if rest > 0 else lines
 
 
-def find_stacks(source: str | os.PathLike, progress: Progress = no_progress) -> Found:
-    """Read the headers of a folder, as the scanner exports it, or of one file, and sort what they describe.
+def find_stacks(
+    source: str | os.PathLike | Sequence[str | os.PathLike], progress: Progress = no_progress
+) -> Found:
+    """Read the headers of a folder, as the scanner exports it, or of files, and sort what they describe.
 
     Parameters
     ----------
-    source : path
-        A folder, searched with all folders in it, or a file.
+    source : path or sequence of path
+        A folder, searched with all folders in it, a file, or files.
     progress : callable
         Called with the fraction of the files that was read.
 
@@ -209,11 +211,8 @@ def find_stacks(source: str | os.PathLike, progress: Progress = no_progress) -> 
     ValueError
         If there is no such folder or file, or no MR image in it.
     """
-    source = Path(source)
     imported_pydicom()
-    if not source.exists():
-        raise ValueError(f"{source} does not exist. Give the folder of a DICOM export, or one DICOM file.")
-    paths = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+    name, paths = _paths_of(source)
     frames: dict[tuple, Frame] = {}
     other, copies, damaged = 0, 0, []
     for number, path in enumerate(paths):
@@ -233,14 +232,28 @@ def find_stacks(source: str | os.PathLike, progress: Progress = no_progress) -> 
     copies += len(frames) - len(kept)  # scanners can export a series in both manners at once
     result = Found(_sorted_into_stacks(kept), other, copies, tuple(damaged))
     if not frames:
-        if source.is_file():
-            raise ValueError(" ".join([*result.damage()] or [f"{source} is not a DICOM file with MR images."]))
-        if not paths:
-            raise ValueError(f"{source} is empty. Give the folder of a DICOM export.")
+        if name == str(paths[0]):
+            raise ValueError(" ".join([*result.damage()] or [f"{name} is not a DICOM file with MR images."]))
         raise ValueError(
-            " ".join([f"{source} holds no DICOM file with MR images among its {len(paths)} file(s).", *result.damage()])
+            " ".join([f"{name} holds no DICOM file with MR images among its {len(paths)} file(s).", *result.damage()])
         )
     return result
+
+
+def _paths_of(source: str | os.PathLike | Sequence[str | os.PathLike]) -> tuple[str, list[Path]]:
+    """What to call the source in a message, and its files; there is at least one."""
+    if not isinstance(source, (str, os.PathLike)):
+        paths = [Path(path) for path in source]
+        if not paths:
+            raise ValueError("source lists no file. Give the folder of a DICOM export, or DICOM files.")
+        return "The list", paths
+    source = Path(source)
+    if not source.exists():
+        raise ValueError(f"{source} does not exist. Give the folder of a DICOM export, or one DICOM file.")
+    paths = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+    if not paths:
+        raise ValueError(f"{source} is empty. Give the folder of a DICOM export.")
+    return str(source), paths
 
 
 def slice_axis(frame: Frame) -> np.ndarray:
