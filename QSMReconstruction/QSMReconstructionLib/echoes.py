@@ -192,7 +192,9 @@ def add_sequences(acquisition: Acquisition, name: str = ""):
     )
 
 
-def add_echoes(name: str, values, grid: Grid, echo_times, field_strength=None, frequency=None, sources=None, protocol=None):
+def add_echoes(
+    name: str, values, grid: Grid, echo_times, field_strength=None, frequency=None, sources=None, protocol=None
+):
     """Put volumes into the scene as a sequence, indexed by echo time in ms.
 
     Parameters
