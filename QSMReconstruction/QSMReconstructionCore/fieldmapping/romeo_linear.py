@@ -11,6 +11,7 @@ from ..numerics.romeo_weights import wrapped
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import FieldMap
+from .bipolar import Readout, without_odd_even_phase
 from .echo_differences import unwrapped_differences
 from .echo_fit import Echoes, SlopeEstimate, fit_lines, largest_misfit, refine_slopes
 from .echo_variance import distrusting, notes_on, spoiled_echoes
@@ -28,6 +29,7 @@ def romeo_linear(
     *,
     phase_offset: Annotated[str, Parameter("Phase offset of the coils", choices=("smooth", "free"))] = "smooth",
     offset_scale: Annotated[float, Parameter("Distance over which the phase offset varies", "mm", (10, 200))] = 30.0,
+    readout: Readout = "detect",
     progress: Progress = no_progress,
 ) -> FieldMap:
     """Map the field by exact unwrapping (ROMEO) and a magnitude-weighted linear fit over the echoes.
@@ -44,6 +46,9 @@ def romeo_linear(
     offset_scale : float
         Distance of the knots of that smooth function, in mm. The default is wide enough that broken voxels near air
         cannot bend it, and narrow enough for the phase of a head coil.
+    readout : str
+        Whether odd and even echoes were read in opposite directions ("bipolar"), which takes a linear function of space
+        off their phase (`bipolar`). By default the phase tells.
     progress : callable
         Called with the fraction done; may raise `Cancelled`.
 
@@ -58,7 +63,7 @@ def romeo_linear(
     Raises
     ------
     ValueError
-        If the mask does not fit or is empty.
+        If the mask does not fit or is empty, or a bipolar readout cannot be told from the field.
     Cancelled
         If `progress` raised it.
 
@@ -86,16 +91,16 @@ def romeo_linear(
     (ASPIRE). Magn Reson Med 2018;79:2996-3006. doi: 10.1002/mrm.26963
     """
     mask = checked_mask(mask, acquisition.grid.shape)
-    differences = unwrapped_differences(acquisition, mask, part_of(progress, 0.0, 0.5))
+    acquisition, notes = without_odd_even_phase(acquisition, mask, readout, part_of(progress, 0.0, 0.1))
+    differences = unwrapped_differences(acquisition, mask, part_of(progress, 0.1, 0.5))
     echoes = Echoes.of(acquisition, mask)
-    notes = ()
     if len(echoes.times) == 1:
         found = _single_echo(differences.phase, echoes, differences.inside)
     else:
         progress(0.5, "judging the echoes")
         slope = differences.slope
         spoiled = spoiled_echoes(echoes, slope)
-        notes = notes_on(spoiled, acquisition.echo_times)
+        notes += notes_on(spoiled, acquisition.echo_times)
         echoes = distrusting(echoes, spoiled)
         smooth = phase_offset == "smooth"
         spacing = acquisition.grid.spacing
