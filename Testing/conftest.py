@@ -12,7 +12,8 @@ import pytest
 
 def pytest_runtest_setup(item):
     """Tests of panels need system libraries that Qt's wheel does not bring. Without these they are skipped."""
-    if "application" in item.fixturenames and (reason := qt_is_missing()):
+    needs_qt = "application" in item.fixturenames or item.get_closest_marker("needs_qt")
+    if needs_qt and (reason := qt_is_missing()):
         pytest.skip(reason)
 
 

@@ -17,11 +17,14 @@ LISTS = ("MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES")
 def files_of(module: str, name: str) -> list[str]:
     """What belongs into a list, by what is on disk."""
     folder = REPOSITORY / module
-    if name == "MODULE_PYTHON_SCRIPTS":
-        found = folder.rglob("*.py")
-    else:
-        found = (path for path in (folder / "Resources").rglob("*") if "Screenshots" not in path.parts)
-    kept = (path for path in found if path.is_file() and "__pycache__" not in path.parts)
+    kept = (
+        path
+        for path in folder.rglob("*")
+        if (path.suffix == ".py") == (name == "MODULE_PYTHON_SCRIPTS")
+        and path.is_file()
+        and path.name != "CMakeLists.txt"
+        and not {"__pycache__", "Screenshots"} & set(path.parts)
+    )
     return sorted(path.relative_to(folder).as_posix() for path in kept)
 
 
