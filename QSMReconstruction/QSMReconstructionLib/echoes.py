@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
+from vtk.util.numpy_support import vtk_to_numpy
 
-from QSMReconstructionCore.acquisition import Acquisition
+from QSMReconstructionCore.acquisition import Acquisition, checked_echo_times
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.io.protocol import protocol_of
 
@@ -29,12 +31,26 @@ PROTOCOL = "QSM.Protocol"
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A copy of the input, so that nothing that happens to its nodes meanwhile can disturb a reconstruction.
+    """The input of a reconstruction.
+
+    It outlives its nodes. Voxels are shared with them until `acquisition` is first asked for.
 
     Attributes
     ----------
-    acquisition : Acquisition
-        Voxel values, echo times, field strength and geometry.
+    magnitude, phase : tuple of vtkImageData
+        The voxels of each echo, shared with the nodes.
+    echo_times : tuple of float
+        In s.
+    field_strength : float
+        B0 in T.
+    imaging_frequency : float or None
+        Center frequency in MHz.
+    grid : Grid
+        Geometry in world coordinates, with all transforms.
+    sources : dict
+        Where each fact was found.
+    protocol : dict
+        What the headers tell of how the scan was made.
     name : str
         What the names of the input nodes have in common.
     ijk_to_ras : ndarray, shape (4, 4)
@@ -49,13 +65,37 @@ class Scan:
         What was taken for granted, in sentences.
     """
 
-    acquisition: Acquisition
+    magnitude: tuple
+    phase: tuple
+    echo_times: tuple[float, ...]
+    field_strength: float
+    imaging_frequency: float | None
+    grid: Grid
+    sources: dict[str, str]
+    protocol: dict
     name: str
     ijk_to_ras: np.ndarray
     transform_id: str | None
     node_ids: tuple[str, ...]
     first_echo: object
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def acquisition(self) -> Acquisition:
+        """A checked copy of the voxels with the facts, made when first asked for."""
+        magnitude, phase = (
+            np.stack([voxels(image).astype(np.float32, copy=False) for image in images])
+            for images in (self.magnitude, self.phase)
+        )
+        return Acquisition(
+            magnitude, phase, self.echo_times, self.field_strength, self.grid, self.imaging_frequency, self.sources,
+            self.protocol,
+        )  # fmt: skip
+
+
+def voxels(image) -> np.ndarray:
+    """The voxels of a vtkImageData as an array of shape (k, j, i) that shares its memory and keeps it alive."""
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
 
 
 def missing_input(parameters) -> str:
@@ -85,9 +125,14 @@ def known_field_strength(node) -> float | None:
 
 
 def scan_from_nodes(
-    magnitude, phase, *, field_strength: float | None = None, echo_times: Sequence[float] | None = None
+    magnitude,
+    phase,
+    *,
+    field_strength: float | None = None,
+    echo_times: Sequence[float] | None = None,
+    copy: bool = True,
 ) -> Scan:
-    """Copy a gradient-echo scan out of the scene.
+    """Take a gradient-echo scan out of the scene.
 
     Parameters
     ----------
@@ -97,6 +142,8 @@ def scan_from_nodes(
         B0 in T. Needed unless the nodes carry it, as those do that were loaded from DICOM or from files with a sidecar.
     echo_times : sequence of float, optional
         In s, one per echo. Needed for volumes; for sequences it replaces the index values.
+    copy : bool
+        Check and copy the voxels now. Otherwise that happens when `Scan.acquisition` is first asked for.
 
     Returns
     -------
@@ -138,22 +185,19 @@ def scan_from_nodes(
                 f"Volumes '{first.GetName()}' and '{volume.GetName()}' differ in size, position or orientation. "
                 "Choose volumes of the same scan, or resample one to the other."
             )
-    acquisition = Acquisition(
-        _copied(magnitude_echoes),
-        _copied(phase_echoes),
-        echo_times,
-        field_strength,
-        grid,
-        frequency,
-        sources,
-        protocol_of([_carried(nodes, PROTOCOL)]),
-    )
     transform = first.GetParentTransformNode()
     notes = () if transform is None else (
         f"The input lies under transform '{transform.GetName()}': B0 was taken to point along S after it.",
     )
-    return Scan(
-        acquisition,
+    scan = Scan(
+        tuple(volume.GetImageData() for volume in magnitude_echoes),
+        tuple(volume.GetImageData() for volume in phase_echoes),
+        checked_echo_times(echo_times),
+        field_strength,
+        frequency,
+        grid,
+        sources,
+        protocol_of([_carried(nodes, PROTOCOL)]),
         _common_name([magnitude_name, phase_name]),
         ijk_to_ras(first),
         None if transform is None else transform.GetID(),
@@ -161,6 +205,9 @@ def scan_from_nodes(
         first,
         notes,
     )
+    if copy:
+        scan.acquisition  # noqa: B018  (made here, and kept)
+    return scan
 
 
 def add_sequences(acquisition: Acquisition, name: str = ""):
@@ -340,11 +387,6 @@ def _carried(nodes: Sequence, attribute: str) -> dict:
 
 def _in_ms(times: Sequence[float]) -> str:
     return ", ".join(f"{1000 * time:g}" for time in times) + " ms"
-
-
-def _copied(volumes: Sequence) -> np.ndarray:
-    """Voxels of the volumes as one float32 array, echo first, that shares no memory with them."""
-    return np.stack([slicer.util.arrayFromVolume(volume).astype(np.float32, copy=False) for volume in volumes])
 
 
 def _common_name(names: Sequence[str]) -> str:

@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from QSMReconstructionCore import __version__
+from QSMReconstructionCore.io.provenance import OUTPUTS, provenance_of
 from QSMReconstructionCore.pipeline import Reconstruction
 
 from .changes import all_or_nothing
 from .echoes import Scan
-from .masks import add_segmentation
+from .masks import detached_segmentation, put_segmentation_in_scene
 
-_PPM = ("[ppm]", "UCUM", "parts per million")
-_PER_SECOND = ("/s", "UCUM", "per second")
-_NO_UNIT = ("1", "UCUM", "no units")
+_UNITS = {
+    "ppm": ("[ppm]", "UCUM", "parts per million"),
+    "1/s": ("/s", "UCUM", "per second"),
+    "": ("1", "UCUM", "no units"),
+}
 _FIELD = ("110807", "DCM", "Field Map MR Signal Intensity")
 
 
 @dataclass(frozen=True)
-class _Map:
-    """How a map is called, measured and shown. Codes are those of DICOM context group 7469 and of UCUM."""
+class _Display:
+    """How a map is called and shown in the scene. The code is one of DICOM context group 7469."""
 
+    key: str
     title: str
-    unit: tuple[str, str, str]
-    quantity: tuple[str, str, str] | None
     window: tuple[float, float]
+    quantity: tuple[str, str, str] | None = None
 
 
-_MAPS = {
-    "susceptibility": _Map("susceptibility", _PPM, ("126396", "DCM", "Magnetic Susceptibility"), (-0.15, 0.15)),
-    "r2star": _Map("R2*", _PER_SECOND, ("126395", "DCM", "R2*"), (0.0, 60.0)),
-    "localField": _Map("local field", _PPM, _FIELD, (-0.05, 0.05)),
-    "totalField": _Map("total field", _PPM, _FIELD, (-1.0, 1.0)),
-    "fieldNoise": _Map("field noise", _PPM, None, (0.0, 0.02)),
-    "quality": _Map("phase quality", _NO_UNIT, None, (0.0, 1.0)),
+#: By the names of `QSMReconstructionCore.io.provenance.OUTPUTS`. The keys are a file format.
+_DISPLAYS = {
+    "chimap": _Display(
+        "susceptibility", "susceptibility", (-0.15, 0.15), ("126396", "DCM", "Magnetic Susceptibility")
+    ),
+    "r2star": _Display("r2star", "R2*", (0.0, 60.0), ("126395", "DCM", "R2*")),
+    "localfield": _Display("localField", "local field", (-0.05, 0.05), _FIELD),
+    "totalfield": _Display("totalField", "total field", (-1.0, 1.0), _FIELD),
+    "fieldnoise": _Display("fieldNoise", "field noise", (0.0, 0.02)),
+    "quality": _Display("quality", "phase quality", (0.0, 1.0)),
 }
+_OUTPUTS = {output.name: output for output in OUTPUTS}
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a reconstruction has found, wherever it was computed.
+
+    Attributes
+    ----------
+    maps : dict of ndarray, shape (k, j, i)
+        By the names of `QSMReconstructionCore.io.provenance.OUTPUTS`, without the mask.
+    mask : ndarray, bool, shape (k, j, i)
+        The brain.
+    provenance : dict
+        As `QSMReconstructionCore.io.provenance.provenance_of` gives it.
+    """
+
+    maps: Mapping[str, np.ndarray]
+    mask: np.ndarray
+    provenance: dict
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,37 +75,39 @@ class ReconstructionNodes:
 
     Attributes
     ----------
-    susceptibility, totalField, localField, fieldNoise : vtkMRMLScalarVolumeNode
-        Maps in ppm.
-    quality : vtkMRMLScalarVolumeNode
-        Coherence of the phase, from 0 to 1.
-    r2star : vtkMRMLScalarVolumeNode or None
-        In 1/s; None for a single echo.
+    maps : dict of vtkMRMLScalarVolumeNode
+        By their attribute `QSM.Map`; the usual ones are also attributes: `susceptibility`, `totalField`, `localField`,
+        `fieldNoise` in ppm, `quality` of the phase from 0 to 1, and `r2star` in 1/s. None for a map there is not.
     mask : vtkMRMLSegmentationNode
         The brain, where susceptibility is defined. It can be corrected in Segment Editor and handed in again.
-    reconstruction : Reconstruction
-        What the core returned, with its arrays, recipe and reference.
+    provenance : dict
+        How the maps came about.
     notes : tuple of str
         What the user should know about this result, in sentences.
+    reconstruction : Reconstruction or None
+        What the core returned, if it ran in this process.
     """
 
-    susceptibility: object
-    totalField: object
-    localField: object
-    fieldNoise: object
-    quality: object
-    r2star: object | None
+    maps: dict[str, object]
     mask: object
-    reconstruction: Reconstruction
+    provenance: dict
     notes: tuple[str, ...]
+    reconstruction: Reconstruction | None = None
+
+    susceptibility = property(lambda self: self.maps.get("susceptibility"))
+    totalField = property(lambda self: self.maps.get("totalField"))
+    localField = property(lambda self: self.maps.get("localField"))
+    fieldNoise = property(lambda self: self.maps.get("fieldNoise"))
+    quality = property(lambda self: self.maps.get("quality"))
+    r2star = property(lambda self: self.maps.get("r2star"))
 
     def summary(self) -> str:
         """The result in a few lines for the user: name, unit, reference, notes."""
-        reference = self.reconstruction.reference
+        reference = self.provenance["Reference"]
         lines = [
             _("Result: {name}, in ppm").format(name=self.susceptibility.GetName()),
             _("Reference: {region}, mean {mean:.4f} ppm, sd {sd:.4f} ppm").format(
-                region=reference.region, mean=reference.mean, sd=reference.sd
+                region=reference["region"], mean=reference["mean"], sd=reference["sd"]
             ),
         ]
         return "\n".join((*lines, *self.notes))
@@ -90,7 +120,7 @@ def add_to_scene(reconstruction: Reconstruction, scan: Scan) -> ReconstructionNo
     `QSM.Map` (key of the map, for instance "susceptibility"), `QSM.Recipe` (JSON), `QSM.FieldStrength` (T),
     `QSM.EchoTimes` (s, separated by spaces), `QSM.InputIdentity` (SHA-256 of the scan), `QSM.Version` (of this
     software), `QSM.Notes` (sentences), and on the susceptibility map `QSM.Reference` (region), `QSM.ReferenceMean`,
-    `QSM.ReferenceSD` (ppm) and `QSM.ReferenceVoxels`.
+    `QSM.ReferenceSD`, `QSM.ReferenceSubtracted` (ppm) and `QSM.ReferenceVoxels`.
 
     Parameters
     ----------
@@ -103,39 +133,88 @@ def add_to_scene(reconstruction: Reconstruction, scan: Scan) -> ReconstructionNo
     -------
     ReconstructionNodes
     """
-    arrays = {
-        "susceptibility": reconstruction.susceptibility,
+    maps = {
+        "chimap": reconstruction.susceptibility,
         "r2star": reconstruction.r2star,
-        "localField": reconstruction.local_field.field,
-        "totalField": reconstruction.field_map.field,
-        "fieldNoise": reconstruction.field_map.noise,
+        "localfield": reconstruction.local_field.field,
+        "totalfield": reconstruction.field_map.field,
+        "fieldnoise": reconstruction.field_map.noise,
         "quality": reconstruction.field_map.quality,
     }
-    notes = (*scan.notes, *reconstruction.notes)
-    with all_or_nothing(slicer.mrmlScene):
-        nodes = {key: None if array is None else _add_map(key, array, scan) for key, array in arrays.items()}
-        mask = add_segmentation(_title(scan, "brain mask"), reconstruction.mask, nodes["susceptibility"])
-        for node in filter(None, (*nodes.values(), mask)):
-            _set_attributes(node, _provenance(reconstruction, scan, notes))
-        _set_attributes(nodes["susceptibility"], _reference(reconstruction))
-        _put_in_folder([*filter(None, nodes.values()), mask], scan)
-    return ReconstructionNodes(**nodes, mask=mask, reconstruction=reconstruction, notes=notes)
+    found = {name: array for name, array in maps.items() if array is not None}
+    result = Result(found, reconstruction.mask, provenance_of(reconstruction, scan.acquisition))
+    prepared = PreparedNodes(scan)
+    for _piece in prepared.prepare(result):
+        continue
+    return prepared.put_in_scene(reconstruction)
 
 
-def _add_map(key: str, array, scan: Scan):
-    kind = _MAPS[key]
-    node = slicer.util.addVolumeFromArray(array, scan.ijk_to_ras, _title(scan, kind.title))
-    if scan.transform_id and slicer.mrmlScene.GetNodeByID(scan.transform_id):
-        node.SetAndObserveTransformNodeID(scan.transform_id)
-    node.SetVoxelValueUnits(_coded(kind.unit))
+@dataclass(eq=False)
+class PreparedNodes:
+    """Nodes of a result that are not in the scene yet, so that preparing them can be interrupted and given up.
+
+    Attributes
+    ----------
+    scan : Scan
+        What the result was made from.
+    """
+
+    scan: Scan
+    _maps: dict[str, tuple] = field(default_factory=dict)
+    _mask: object = None
+    _provenance: dict = field(default_factory=dict)
+
+    def prepare(self, result: Result) -> Iterator[None]:
+        """Prepare the nodes of a result, one between two items of the iterator."""
+        self._provenance = result.provenance
+        for name in result.maps:  # a mapping may read an array when it is asked for it
+            self._maps[name] = _detached_map(name, result.maps[name], self.scan)
+            yield
+        self._mask = detached_segmentation(result.mask, self.scan.ijk_to_ras)
+        yield
+
+    def put_in_scene(self, reconstruction: Reconstruction | None = None) -> ReconstructionNodes:
+        """Add the nodes to the scene, in a folder beside the input: all of them, or none."""
+        scan, scene = self.scan, slicer.mrmlScene
+        notes = (*scan.notes, *self._provenance["Notes"])
+        scene.SaveStateForUndo()
+        with all_or_nothing(scene):
+            maps = {}
+            for name, (volume, display) in self._maps.items():
+                volume.SetAndObserveDisplayNodeID(scene.AddNode(display).GetID())
+                volume.SetName(_title(scan, _display(name).title))
+                if scan.transform_id and scene.GetNodeByID(scan.transform_id):
+                    volume.SetAndObserveTransformNodeID(scan.transform_id)
+                maps[volume.GetAttribute("QSM.Map")] = scene.AddNode(volume)
+            mask = put_segmentation_in_scene(self._mask, _title(scan, "brain mask"), maps["susceptibility"])
+            nodes = [*maps.values(), mask]
+            for node in nodes:
+                _set_attributes(node, _attributes(self._provenance, notes))
+            _set_attributes(maps["susceptibility"], _reference(self._provenance["Reference"]))
+            _put_in_folder(nodes, scan)
+        return ReconstructionNodes(maps, mask, self._provenance, notes, reconstruction)
+
+
+def _display(name: str) -> _Display:
+    return _DISPLAYS.get(name) or _Display(name, _OUTPUTS[name].description, (0.0, 0.0))
+
+
+def _detached_map(name: str, array: np.ndarray, scan: Scan) -> tuple:
+    """Volume and display node of a map."""
+    kind = _display(name)
+    volume = slicer.vtkMRMLScalarVolumeNode()
+    volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(scan.ijk_to_ras))
+    slicer.util.updateVolumeFromArray(volume, array)
+    volume.SetVoxelValueUnits(_coded(_UNITS[_OUTPUTS[name].unit]))
     if kind.quantity:
-        node.SetVoxelValueQuantity(_coded(kind.quantity))
-    display = node.GetDisplayNode()
+        volume.SetVoxelValueQuantity(_coded(kind.quantity))
+    volume.SetAttribute("QSM.Map", kind.key)
+    display = slicer.vtkMRMLScalarVolumeDisplayNode()
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevelMinMax(*kind.window)
-    node.SetAttribute("QSM.Map", key)
-    return node
+    if kind.window != (0.0, 0.0):
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevelMinMax(*kind.window)
+    return volume, display
 
 
 def _title(scan: Scan, what: str) -> str:
@@ -148,25 +227,24 @@ def _coded(entry: tuple[str, str, str]):
     return coded
 
 
-def _provenance(reconstruction: Reconstruction, scan: Scan, notes: tuple[str, ...]) -> dict[str, str]:
-    acquisition = scan.acquisition
+def _attributes(provenance: dict, notes: tuple[str, ...]) -> dict[str, str]:
     return {
-        "QSM.Recipe": json.dumps(reconstruction.recipe.stages),
-        "QSM.FieldStrength": f"{acquisition.field_strength:g}",
-        "QSM.EchoTimes": " ".join(f"{time:g}" for time in acquisition.echo_times),
-        "QSM.InputIdentity": reconstruction.input_identity,
+        "QSM.Recipe": json.dumps(provenance["Recipe"]),
+        "QSM.FieldStrength": f"{provenance['MagneticFieldStrength']:g}",
+        "QSM.EchoTimes": " ".join(f"{time:g}" for time in provenance["EchoTime"]),
+        "QSM.InputIdentity": provenance["InputIdentity"],
         "QSM.Version": __version__,
         "QSM.Notes": " ".join(notes),
     }
 
 
-def _reference(reconstruction: Reconstruction) -> dict[str, str]:
-    reference = reconstruction.reference
+def _reference(reference: dict) -> dict[str, str]:
     return {
-        "QSM.Reference": reference.region,
-        "QSM.ReferenceMean": f"{reference.mean:.6g}",
-        "QSM.ReferenceSD": f"{reference.sd:.6g}",
-        "QSM.ReferenceVoxels": str(reference.voxels),
+        "QSM.Reference": reference["region"],
+        "QSM.ReferenceMean": f"{reference['mean']:.6g}",
+        "QSM.ReferenceSD": f"{reference['sd']:.6g}",
+        "QSM.ReferenceSubtracted": f"{reference['subtracted']:.9g}",
+        "QSM.ReferenceVoxels": str(reference["voxels"]),
     }
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import slicer
+import vtk
+from vtk.util.numpy_support import vtk_to_numpy
 
-from .geometry import grid_of
+from QSMReconstructionCore.numerics.crop import bounding_box
+
+from .geometry import grid_of, ijk_to_ras
 
 
 def mask_from_node(node, volume) -> np.ndarray:
@@ -63,11 +67,50 @@ def add_segmentation(name: str, mask: np.ndarray, volume):
     -------
     vtkMRMLSegmentationNode
     """
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    return put_segmentation_in_scene(detached_segmentation(mask, ijk_to_ras(volume)), name, volume)
+
+
+def detached_segmentation(mask: np.ndarray, matrix: np.ndarray):
+    """A segmentation node with one segment, "Brain", that is not in the scene.
+
+    Parameters
+    ----------
+    mask : ndarray, bool, shape (k, j, i)
+    matrix : ndarray, shape (4, 4)
+        From voxel (i, j, k) to RAS in mm.
+
+    Returns
+    -------
+    vtkMRMLSegmentationNode
+    """
+    image = slicer.vtkOrientedImageData()
+    if mask.any():  # an empty mask is an empty segment
+        box = bounding_box(mask)
+        image.SetExtent([end for axis in box[::-1] for end in (axis.start, axis.stop - 1)])
+        image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+        voxels = vtk_to_numpy(image.GetPointData().GetScalars())
+        voxels[:] = mask[box].ravel()
+        image.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(matrix))
+    segment = slicer.vtkSegment()
+    segment.SetName("Brain")
+    segment.SetColor(0.95, 0.75, 0.35)
+    segment.AddRepresentation(slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName(), image)
+    node = slicer.vtkMRMLSegmentationNode()
+    node.GetSegmentation().AddSegment(segment, "Brain")
+    return node
+
+
+def put_segmentation_in_scene(node, name: str, volume):
+    """Add a detached segmentation to the scene, where a volume of the scene is.
+
+    Returns
+    -------
+    vtkMRMLSegmentationNode
+    """
+    node.SetName(name)
+    slicer.mrmlScene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
     node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
-    segment_id = node.GetSegmentation().AddEmptySegment("Brain", "Brain", (0.95, 0.75, 0.35))
-    slicer.util.updateSegmentBinaryLabelmapFromArray(mask.astype(np.uint8), node, segment_id, volume)
     node.GetDisplayNode().SetOpacity2DFill(0.0)
     return node

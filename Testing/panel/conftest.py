@@ -6,6 +6,7 @@ Pictures go to the folder that the environment variable `QSM_SCREENSHOTS` names,
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,22 @@ def screenshot(application, tmp_path):
         return path
 
     return grab
+
+
+@pytest.fixture
+def quick_engine(monkeypatch):
+    """Puts `quick_engine.py` in place of the core's command line; call it with a stage to have it stop there."""
+    from QSMReconstructionLib import engine
+
+    path = os.pathsep.join([str(REPOSITORY / "Testing"), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+
+    def use(stop_at: str) -> None:
+        command = [sys.executable, str(REPOSITORY / "Testing" / "quick_engine.py"), stop_at]
+        monkeypatch.setattr(engine, "core_command", lambda: command)
+
+    use("-")
+    return use
 
 
 @pytest.fixture
