@@ -48,7 +48,9 @@ def small_scan(echo_times=(0.004, 0.012, 0.02), field_strength: float = 3.0) -> 
     )
 
 
-def quick_reconstruct(acquisition, recipe="default", progress=no_progress, *, mask=None, cache=None):
+def quick_reconstruct(
+    acquisition, recipe="default", progress=no_progress, *, mask=None, reference_region=None, cache=None
+):
     """Has the interface of `QSMReconstructionCore.pipeline.reconstruct`; its maps are random numbers in the brain."""
     recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
     for number, stage in enumerate(STAGES):
