@@ -32,7 +32,7 @@ def dataset(tmp_path, acquisition):
 
 def test_the_echoes_of_a_subject_make_its_scan(dataset, acquisition):
     found = find_scan(dataset, "01")
-    scan = read_scan(found.phase, found.magnitude, metadata=found.metadata)
+    scan = read_scan(**found.parts, metadata=found.metadata)
     np.testing.assert_array_equal(scan.phase, acquisition.phase)
     np.testing.assert_array_equal(scan.magnitude, acquisition.magnitude)
     assert scan.echo_times == acquisition.echo_times
@@ -45,22 +45,22 @@ def test_echo_ten_comes_after_echo_two(tmp_path, acquisition):
             path = tmp_path / f"sub-01/anat/sub-01_echo-{echo}_part-{part}_GRE.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_nifti(path, acquisition.phase[0], acquisition.grid)
-    assert [p.name.split("_")[1] for p in find_scan(tmp_path, "sub-01").phase] == ["echo-2", "echo-10"]
+    assert [p.name.split("_")[1] for p in find_scan(tmp_path, "sub-01").parts["phase"]] == ["echo-2", "echo-10"]
 
 
 def test_the_nearest_metadata_wins(dataset):
     (dataset / "sub-01/sub-01_MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 2.89}))
     found = find_scan(dataset, "01")
-    assert found.metadata(found.phase[1])["MagneticFieldStrength"] == 2.89
-    assert found.metadata(found.phase[1])["Manufacturer"] == "Siemens"
-    assert found.metadata(found.phase[1])["EchoTime"] == 0.012
+    assert found.metadata(found.parts["phase"][1])["MagneticFieldStrength"] == 2.89
+    assert found.metadata(found.parts["phase"][1])["Manufacturer"] == "Siemens"
+    assert found.metadata(found.parts["phase"][1])["EchoTime"] == 0.012
 
 
 def test_metadata_of_another_part_does_not_apply(dataset):
     (dataset / "part-mag_MEGRE.json").write_text(json.dumps({"Manufacturer": "GE"}))
     found = find_scan(dataset, "01")
-    assert found.metadata(found.phase[0])["Manufacturer"] == "Siemens"
-    assert found.metadata(found.magnitude[0])["Manufacturer"] == "GE"
+    assert found.metadata(found.parts["phase"][0])["Manufacturer"] == "Siemens"
+    assert found.metadata(found.parts["magnitude"][0])["Manufacturer"] == "GE"
 
 
 def test_a_session_is_found_or_asked_for(tmp_path, acquisition):
@@ -91,5 +91,36 @@ def test_what_is_not_there_is_named(dataset, tmp_path):
 
 def test_two_scans_are_told_apart(dataset, acquisition):
     make(dataset, acquisition, "sub-01/anat/sub-01_run-2")
-    with pytest.raises(ValueError, match="several scans: sub-01_run-1_MEGRE, sub-01_run-2_MEGRE"):
+    with pytest.raises(ValueError, match="several scans: sub-01_run-1_MEGRE, sub-01_run-2_MEGRE. Choose one"):
         find_scan(dataset, "01")
+    assert find_scan(dataset, "01", run="2").entities["run"] == "2"
+    assert find_scan(dataset, "01", run="run-01").entities["run"] == "1"
+    with pytest.raises(ValueError, match="has no scan with acq-qsm and run-3. There are: sub-01_run-1_MEGRE, sub-01_r"):
+        find_scan(dataset, "01", acq="qsm", run="3")
+
+
+def test_an_acquisition_is_chosen_by_its_label(tmp_path, acquisition):
+    for label in ("swi", "qsm"):
+        make(tmp_path, acquisition, f"sub-01/anat/sub-01_acq-{label}")
+    assert find_scan(tmp_path, "01", acq="qsm").entities == {"sub": "01", "acq": "qsm"}
+
+
+def test_real_and_imaginary_part_are_a_scan(tmp_path, acquisition):
+    complex_image = acquisition.magnitude * np.exp(1j * acquisition.phase)
+    for part, values in (("real", complex_image.real), ("imag", complex_image.imag)):
+        path = tmp_path / f"sub-01/anat/sub-01_part-{part}_MEGRE.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_nifti(path, values, acquisition.grid)
+    (tmp_path / "MEGRE.json").write_text(json.dumps({"EchoTime": acquisition.echo_times, "MagneticFieldStrength": 3}))
+    found = find_scan(tmp_path, "01")
+    assert list(found.parts) == ["real", "imaginary"]
+    scan = read_scan(**found.parts, metadata=found.metadata)
+    np.testing.assert_allclose(scan.phase, acquisition.phase, atol=1e-5)
+    np.testing.assert_allclose(scan.magnitude, acquisition.magnitude, rtol=1e-5)
+
+
+def test_files_without_a_part_are_the_magnitude(tmp_path, acquisition):
+    make(tmp_path, acquisition, "sub-01/anat/sub-01", "GRE")
+    for path in (tmp_path / "sub-01/anat").glob("*part-mag*"):
+        path.rename(path.with_name(path.name.replace("_part-mag", "")))
+    assert [path.name for path in find_scan(tmp_path, "01").parts["magnitude"]][0] == "sub-01_echo-1_GRE.nii.gz"

@@ -13,10 +13,10 @@ from pydicom.uid import RLELossless
 
 from QSMReconstructionCore.commandline import main
 from QSMReconstructionCore.io.dicom.pixels import _decoded_by_itk
-from QSMReconstructionCore.io.dicom.polarity import alternating_slices, negate_alternate
 from QSMReconstructionCore.io.dicom.scan import read_dicom
 from QSMReconstructionCore.io.dicom.stacks import find_stacks
 from QSMReconstructionCore.io.nifti import read_nifti
+from QSMReconstructionCore.io.polarity import alternating_slices, negate_alternate
 from QSMReconstructionCore.phantom import head_phantom
 from QSMReconstructionCore.pipeline import reconstruct
 from QSMReconstructionCore.recipe import Recipe

@@ -236,7 +236,7 @@ def test_phase_beyond_the_range_of_its_scale_is_refused(refused):
         if kind == "phase":
             dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = "20", "-3142", "mrad"
 
-    assert "phase must be in radians within [-pi, pi] or in a known storage" in refused(wrong)
+    assert "phase must be in radians within [-pi, pi] or fill a known storage" in refused(wrong)
 
 
 def test_real_and_imaginary_parts_without_a_sign_are_refused(refused):

@@ -98,14 +98,35 @@ def test_the_sign_of_others_is_kept(vendor):
     "stored",
     [
         WRAPPED * 100,  # some other unit
-        WRAPPED * 180 / np.float32(np.pi),  # degrees
         WRAPPED * 4096 / np.float32(np.pi),  # 12 bits, but resampled: no longer whole numbers
         np.where(np.arange(1000).reshape(SHAPE) == 5, 9.0, WRAPPED).astype(np.float32),  # one outlier
+        np.where(np.arange(1000).reshape(SHAPE) < 2, [180.0, -180.0] * 5, WRAPPED).astype(np.float32),  # two
+        np.rint(WRAPPED * 300).astype(np.int16),  # whole numbers that fill no storage
     ],
 )
 def test_values_of_unknown_scale_are_refused_rather_than_stretched(stored):
     with pytest.raises(ValueError, match="its values range from"):
         converted(stored)
+
+
+@pytest.mark.parametrize(
+    ("half", "kind", "says"),
+    [
+        (180, "f4", "degrees"), (2048, "i2", "12 bit integers"), (1800, "i2", "tenths of a degree"),
+        (32767, "i2", "16 bit integers"), (10000 * np.pi, "i2", "ten-thousandths of a radian"),
+        (500, "i2", "display values"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("from_zero", [False, True])
+def test_values_that_fill_another_known_storage_are_scaled_by_it(half, kind, says, from_zero):
+    stored = (WRAPPED * (half / np.pi)).astype(kind)
+    if from_zero:
+        stored = (stored.astype(np.int64) + round(half)).astype("u4") if kind == "i2" else stored + half
+        if half == 2048:
+            says = "12 bit integers, 0 to 4095"
+    phase, source = converted(stored)
+    np.testing.assert_allclose(np.angle(np.exp(1j * (phase[0] - WRAPPED))), 0, atol=3 * np.pi / half)
+    assert source.startswith(says)
 
 
 def test_all_echoes_share_one_scale():

@@ -104,7 +104,7 @@ def test_a_failure_midway_leaves_nothing(tmp_path, reconstruction, acquisition):
 
 
 def test_bids_derivatives_have_bids_names_and_a_description(tmp_path, reconstruction, acquisition):
-    scan = BidsScan(tmp_path, {"sub": "01", "ses": "a", "run": "2"}, (), ())
+    scan = BidsScan(tmp_path, {"sub": "01", "ses": "a", "run": "2"}, {})
     write_reconstruction(tmp_path / "out", reconstruction, acquisition, bids=scan)
     folder, stem = tmp_path / "out/sub-01/ses-a/anat", "sub-01_ses-a_run-2"
     for name in ("Chimap", "R2starmap", "desc-brain_mask", "desc-total_fieldmap"):

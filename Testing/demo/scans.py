@@ -139,8 +139,8 @@ def bids_scan(
         (subject,) = subjects
     found = find_scan(root, subject, session)
     acquisition = read_scan(
-        found.phase, found.magnitude, echo_times=echo_times, field_strength=field_strength, metadata=found.metadata
+        **found.parts, echo_times=echo_times, field_strength=field_strength, metadata=found.metadata
     )
     name = found.derivative_prefix.name
-    files = (*found.phase, *found.magnitude)
-    return DemoScan(name, f"Scan {name} of the BIDS data set {root.resolve().name}", acquisition, files=files)
+    about = f"Scan {name} of the BIDS data set {root.resolve().name}"
+    return DemoScan(name, about, acquisition, files=found.files)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..recipe import Recipe
 
+#: What the two parts of a scan can be.
+_PAIRS = (("phase", "magnitude"), ("real", "imaginary"))
+
 
 def add_to(commands) -> None:
     """Add the command and its options."""
@@ -42,13 +45,17 @@ def add_to(commands) -> None:
     files = parser.add_argument_group("the scan as NIfTI files")
     files.add_argument("--phase", nargs="+", type=Path, metavar="F", help="one 4D file, or one 3D file per echo")
     files.add_argument("--magnitude", nargs="+", type=Path, metavar="F", help="likewise")
+    files.add_argument("--real", nargs="+", type=Path, metavar="F", help="instead of phase and magnitude")
+    files.add_argument("--imaginary", nargs="+", type=Path, metavar="F", help="likewise")
     files.add_argument("--params", type=Path, metavar="F", help="params.json with TE, B0, B0_dir, voxel_size")
     files.add_argument("--echo-times", nargs="+", type=float, metavar="S", help="in seconds, if no header has them")
     files.add_argument("--field-strength", type=float, metavar="T", help="in T, if no header has it")
     bids = parser.add_argument_group("the scan in a BIDS folder (the maps get BIDS names)")
     bids.add_argument("--bids", type=Path, metavar="DIR", help="root of the data set")
     bids.add_argument("--subject", metavar="LABEL")
-    bids.add_argument("--session", metavar="LABEL")
+    bids.add_argument("--session", metavar="LABEL", help="if the subject has several")
+    bids.add_argument("--acquisition", metavar="LABEL", help="acq- of the scan, if there are several")
+    bids.add_argument("--run", dest="run_label", metavar="LABEL", help="run- of the scan, if there are several")
     how = parser.add_argument_group("how")
     how.add_argument("--mask", type=Path, metavar="F", help="brain mask to use instead of finding one")
     how.add_argument("--recipe", default="default", metavar="NAME|FILE", help="a preset or a recipe.json")
@@ -124,24 +131,37 @@ def _read(
         return read_selection(scan, **facts, progress=progress), list(scan.files), None
     facts["params"] = read_params(chosen.params) if chosen.params else None
     if chosen.bids:
-        bids = find_scan(chosen.bids, chosen.subject, chosen.session)
-        acquisition = read_scan(bids.phase, bids.magnitude, **facts, metadata=bids.metadata)
-        return acquisition, [*bids.phase, *bids.magnitude], bids
-    return read_scan(chosen.phase, chosen.magnitude, **facts), [*chosen.phase, *chosen.magnitude], None
+        bids = find_scan(chosen.bids, chosen.subject, chosen.session, acq=chosen.acquisition, run=chosen.run_label)
+        return read_scan(**bids.parts, **facts, metadata=bids.metadata), list(bids.files), bids
+    parts = _given_parts(chosen)
+    return read_scan(**parts, **facts), [path for paths in parts.values() for path in paths], None
+
+
+def _given_parts(chosen: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files given for each part of the scan."""
+    return {name: paths for pair in _PAIRS for name in pair if (paths := getattr(chosen, name))}
 
 
 def _check_usage(chosen: argparse.Namespace) -> None:
-    if sum(map(bool, (chosen.dicom, chosen.bids, chosen.phase or chosen.magnitude))) != 1:
-        raise WrongUsage("give either --dicom, or --bids with --subject, or --phase with --magnitude")
+    parts = tuple(_given_parts(chosen))
+    if sum(map(bool, (chosen.dicom, chosen.bids, parts))) != 1:
+        raise WrongUsage(
+            "give either --dicom, or --bids with --subject, or --phase with --magnitude, or --real with --imaginary"
+        )
+    if parts and parts not in _PAIRS:
+        raise WrongUsage("--phase and --magnitude are both needed, or --real and --imaginary")
     if chosen.bids and not chosen.subject:
         raise WrongUsage("--bids needs --subject")
-    for option, given in (("--series", chosen.series is not None), ("--write-dicom", chosen.write_dicom)):
+    needs_dicom = (("--series", chosen.series is not None), ("--write-dicom", chosen.write_dicom))
+    names = (("--session", chosen.session), ("--acquisition", chosen.acquisition), ("--run", chosen.run_label))
+    for option, given in needs_dicom:
         if given and not chosen.dicom:
             raise WrongUsage(f"{option} needs --dicom")
+    for option, given in names:
+        if given is not None and not chosen.bids:
+            raise WrongUsage(f"{option} needs --bids")
     if chosen.dicom and chosen.params:
         raise WrongUsage("--params goes with NIfTI files; with --dicom, the headers tell these facts")
-    if not (chosen.dicom or chosen.bids) and not (chosen.phase and chosen.magnitude):
-        raise WrongUsage("--phase and --magnitude are both needed")
 
 
 def _recipe(chosen: argparse.Namespace) -> Recipe:

@@ -8,6 +8,7 @@ Gorgolewski et al. 2016, 10.1038/sdata.2016.44; qMRI naming: Karakuzu et al. 202
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from .params import read_json
 SUFFIXES = ("MEGRE", "GRE", "T2starw")
 #: Entities that tell the files of one scan from another. Echo and part number the files within.
 _WITHIN_SCAN = ("echo", "part")
+#: Label of the entity part -> what the file holds.
+_PARTS = {"mag": "magnitude", "phase": "phase", "real": "real", "imag": "imaginary", "": "unlabeled"}
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,19 @@ class BidsScan:
         The data set.
     entities : dict
         What the file names have in common, such as sub, ses, acq, run, in their order.
-    phase, magnitude : tuple of Path
-        One file per echo, in the order of the echo numbers, or one 4D file.
+    parts : dict of str to tuple of Path
+        Either "phase" and "magnitude", or "real" and "imaginary"; of each one file per echo, in the order of the echo
+        numbers, or one 4D file.
     """
 
     root: Path
     entities: dict[str, str]
-    phase: tuple[Path, ...]
-    magnitude: tuple[Path, ...]
+    parts: dict[str, tuple[Path, ...]]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return tuple(path for paths in self.parts.values() for path in paths)
 
     def metadata(self, path: Path) -> dict:
         """Metadata of a file, inherited from the JSON files that apply to it; the nearest one wins."""
@@ -60,7 +68,9 @@ class BidsScan:
         return folder / "_".join(f"{name}-{value}" for name, value in self.entities.items())
 
 
-def find_scan(root: str | os.PathLike, subject: str, session: str | None = None) -> BidsScan:
+def find_scan(
+    root: str | os.PathLike, subject: str, session: str | None = None, *, acq: str | None = None, run: str | None = None
+) -> BidsScan:
     """Find the multi-echo gradient-echo scan of a subject.
 
     Parameters
@@ -69,11 +79,14 @@ def find_scan(root: str | os.PathLike, subject: str, session: str | None = None)
         The BIDS data set.
     subject, session : str
         Labels, with or without `sub-` and `ses-`. Without a session there must be only one.
+    acq, run : str, optional
+        Labels with or without `acq-` and `run-`, to choose one of several scans.
 
     Raises
     ------
     ValueError
-        If there is no such subject or session, no scan with phase and magnitude, or more than one.
+        If there is no such subject or session, no scan with phase and magnitude (or real and imaginary part), or more
+        than one.
     """
     root = Path(root)
     if not root.is_dir():
@@ -87,25 +100,70 @@ def find_scan(root: str | os.PathLike, subject: str, session: str | None = None)
     elif sessions:
         (folder,) = sessions
 
+    wanted = {name: label.removeprefix(f"{name}-") for name, label in (("acq", acq), ("run", run)) if label is not None}
+    there = _scans_in(folder)
+    fitting = {
+        scan: parts for scan, parts in there.items()
+        if all(_same_label(dict(scan[1]).get(name, ""), label) for name, label in wanted.items())
+    }
+    if wanted and there and not fitting:
+        asked = " and ".join(f"{name}-{label}" for name, label in wanted.items())
+        raise ValueError(f"{folder} has no scan with {asked}. There are: {_listed(there)}.")
+    complete = {scan: whole for scan, parts in fitting.items() if (whole := _whole(parts))}
+    if not complete:
+        raise ValueError(
+            f"{folder} has no gradient-echo scan with magnitude and phase: no pair of files part-mag and part-phase, "
+            f"or part-real and part-imag, ending in {', '.join(SUFFIXES)}."
+        )
+    if len(complete) > 1:
+        raise ValueError(f"{folder} has several scans: {_listed(complete)}. Choose one by its acquisition or run.")
+    ((_, entities), parts), = complete.items()
+    return BidsScan(root, dict(entities), parts)
+
+
+def all_scans(root: str | os.PathLike) -> list[BidsScan]:
+    """Every scan of a BIDS data set that has both of its parts, in the order of their names."""
+    root = Path(root)
+    folders = [folder for folder in sorted([*root.glob("sub-*"), *root.glob("sub-*/ses-*")]) if folder.is_dir()]
+    return [
+        BidsScan(root, dict(entities), whole)
+        for folder in folders
+        for (_, entities), parts in _scans_in(folder).items()
+        if (whole := _whole(parts))
+    ]
+
+
+def _scans_in(folder: Path) -> dict[tuple, dict[str, list[tuple[int, Path]]]]:
+    """Suffix and entities of each scan -> part -> number and file of each echo."""
     found: dict[tuple, dict[str, list[tuple[int, Path]]]] = {}
     for path in sorted([*folder.glob("*/*.nii"), *folder.glob("*/*.nii.gz")]):
         entities, suffix = _parsed(path)
-        if suffix in SUFFIXES and entities.get("part") in ("mag", "phase"):
+        if suffix in SUFFIXES and entities.get("part", "") in _PARTS:
             scan = (suffix, tuple((k, v) for k, v in entities.items() if k not in _WITHIN_SCAN))
             echo = int(entities["echo"]) if entities.get("echo", "").isdigit() else 0
-            found.setdefault(scan, {"mag": [], "phase": []})[entities["part"]].append((echo, path))
-    complete = {scan: parts for scan, parts in found.items() if parts["mag"] and parts["phase"]}
-    if not complete:
-        raise ValueError(
-            f"{folder} has no gradient-echo scan with magnitude and phase: no pair of files part-mag and part-phase "
-            f"ending in {', '.join(SUFFIXES)}."
-        )
-    if len(complete) > 1:
-        names = ", ".join("_".join(f"{k}-{v}" for k, v in entities) + f"_{suffix}" for suffix, entities in complete)
-        raise ValueError(f"{folder} has several scans: {names}. Give the files of one with --phase and --magnitude.")
-    ((_, entities), parts), = complete.items()
-    phase, magnitude = (tuple(path for _, path in sorted(parts[part])) for part in ("phase", "mag"))
-    return BidsScan(root, dict(entities), phase, magnitude)
+            found.setdefault(scan, {}).setdefault(_PARTS[entities.get("part", "")], []).append((echo, path))
+    return found
+
+
+def _whole(parts: dict[str, list[tuple[int, Path]]]) -> dict[str, tuple[Path, ...]]:
+    """The files of the two parts of a scan; real and imaginary part come first, because they need no scale.
+
+    What has no label is the magnitude where no file is labeled so.
+    """
+    parts = {"magnitude": parts.get("unlabeled", []), **parts}
+    for pair in (("real", "imaginary"), ("phase", "magnitude")):
+        if all(parts.get(part) for part in pair):
+            return {part: tuple(path for _, path in sorted(parts[part])) for part in pair}
+    return {}
+
+
+def _same_label(one: str, other: str) -> bool:
+    """Whether two labels are the same; numbers may have leading zeros."""
+    return one == other or (one.isdigit() and other.isdigit() and int(one) == int(other))
+
+
+def _listed(scans: Iterable[tuple]) -> str:
+    return ", ".join("_".join(f"{k}-{v}" for k, v in entities) + f"_{suffix}" for suffix, entities in scans)
 
 
 def _chosen(parent: Path, entity: str, label: str) -> Path:

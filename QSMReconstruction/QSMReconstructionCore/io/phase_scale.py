@@ -20,6 +20,15 @@ _FILLED = 0.95
 #: Room for rounding of stored phase beyond the ends of its range.
 _ROUNDING = 1.001
 _TWELVE_BITS = 4096
+#: Half the range of phase stored around zero, or from zero on -> what it is, and whether in whole numbers.
+_STORAGES = {
+    180.0: ("degrees", False), 500.0: ("display values of -500 to 500", True), 512.0: ("10 bit integers", True),
+    1800.0: ("tenths of a degree", True), 2048.0: ("12 bit integers", True), 1000 * np.pi: ("milliradians", False),
+    4096.0: ("13 bit integers", True), 18000.0: ("hundredths of a degree", True),
+    10000 * np.pi: ("ten-thousandths of a radian", True), 32768.0: ("16 bit integers", True),
+}  # fmt: skip
+#: At least this part of the values lies in the outer tenth of a storage at either end: it is in use, not just touched.
+_IN_USE = 0.002
 
 
 def phase_in_radians(
@@ -70,10 +79,14 @@ def phase_in_radians(
         center, half = twelve_bits
         scales = [(slope * np.pi / half, (intercept - center) * np.pi / half) for slope, intercept in scales]
         source = f"12 bit integers, {center - half:g} to {center + half - 1:g}, as -pi to pi"
+    elif (storage := _known_storage(low, high, scales, stored)) is not None:
+        center, half = storage
+        scales = [(slope * np.pi / half, (intercept - center) * np.pi / half) for slope, intercept in scales]
+        source = f"{_STORAGES[half][0]}, {center - half:.5g} to {center + half:.5g} as -pi to pi, which the values fill"
     else:
         raise ValueError(
-            f"phase must be in radians within [-pi, pi] or in a known storage of a scanner (12 bit integers, "
-            f"milliradians), but its values range from {low:g} to {high:g}. Scale it to radians first."
+            f"phase must be in radians within [-pi, pi] or fill a known storage of a scanner (12 bit integers, "
+            f"milliradians, degrees), but its values range from {low:g} to {high:g}. Scale it to radians first."
         )
 
     sign = -1.0 if vendor_named(vendor) in OPPOSITE_SIGN else 1.0
@@ -105,12 +118,30 @@ def _fills(low: float, high: float, half: float) -> bool:
     return _within(low, high, half) and high - low >= 2 * half * _FILLED
 
 
+def _known_storage(low, high, scales, stored) -> tuple[float, float] | None:
+    """Center and half width of the smallest known storage that holds the values, if they make use of all of it."""
+    for half, (_, whole) in _STORAGES.items():
+        center = 0.0 if low < 0 else half
+        if not _within(low - center, high - center, half):
+            continue
+        if not _fills(low - center, high - center, half) or (whole and not _whole(scales, stored)):
+            return None
+        values = [array * np.float32(slope) + np.float32(intercept - center)
+                  for (slope, intercept), array in zip(scales, stored)]  # fmt: skip
+        ends = [np.mean([np.mean(sign * array > 0.8 * half) for array in values]) for sign in (-1, 1)]
+        return (center, half) if min(ends) >= _IN_USE else None
+    return None
+
+
+def _whole(scales, stored) -> bool:
+    whole = all(float(s).is_integer() and float(i).is_integer() for s, i in scales)
+    return whole and all(np.array_equal(array, np.rint(array)) for array in stored)
+
+
 def _twelve_bits(low, high, scales, stored, vendor) -> tuple[float, float] | None:
     """Center and half width of the storage in 12 bits, as is (0..4095) or doubled around zero (-4096..4094)."""
     center, half = (0.0, _TWELVE_BITS) if low < 0 else (_TWELVE_BITS / 2, _TWELVE_BITS / 2)
     evident = vendor_named(vendor) == "Siemens" or _fills(low - center, high - center, half)
     if not evident or not _within(low - center, high - center, half):
         return None
-    whole = all(float(s).is_integer() and float(i).is_integer() for s, i in scales)
-    whole = whole and all(np.array_equal(array, np.rint(array)) for array in stored)
-    return (center, half) if whole else None
+    return (center, half) if _whole(scales, stored) else None

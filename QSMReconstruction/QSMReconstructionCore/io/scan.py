@@ -10,11 +10,14 @@ import numpy as np
 
 from ..acquisition import Acquisition, checked_echo_times, checked_mask
 from ..grid import Grid
+from .complex_parts import magnitude_and_phase
 from .nifti import read_header, read_nifti
 from .nifti_header import Header
 from .params import Params, read_json
 from .phase_scale import phase_in_radians
+from .polarity import same_polarity
 from .protocol import protocol_of
+from .vendors import OPPOSITE_SIGN, sign_source, vendor_named
 
 #: Volumes whose voxels lie apart by less than this part of a voxel share a grid; headers are rounded.
 _SAME_PLACE = 0.01
@@ -27,21 +30,25 @@ def sidecar(path: Path) -> dict:
 
 
 def read_scan(
-    phase: Sequence[str | os.PathLike],
-    magnitude: Sequence[str | os.PathLike],
+    phase: Sequence[str | os.PathLike] = (),
+    magnitude: Sequence[str | os.PathLike] = (),
     *,
+    real: Sequence[str | os.PathLike] = (),
+    imaginary: Sequence[str | os.PathLike] = (),
     echo_times: Sequence[float] | None = None,
     field_strength: float | None = None,
     params: Params | None = None,
     metadata: Callable[[Path], dict] = sidecar,
 ) -> Acquisition:
-    """Read a scan from one 4D file, or one 3D file per echo, of phase and of magnitude.
+    """Read a scan from one 4D file, or one 3D file per echo, of each of its two parts.
 
     Parameters
     ----------
     phase, magnitude : sequence of path
         The files. If their sidecars tell the echo times they are put in order by them; otherwise they stand in the
         order of the echo times given.
+    real, imaginary : sequence of path
+        Real and imaginary part instead of phase and magnitude.
     echo_times : sequence of float, optional
         In s. Taken from `params`, then from the sidecars (EchoTime), if not given.
     field_strength : float, optional
@@ -63,34 +70,31 @@ def read_scan(
         scale.
     """
     params = params or Params()
-    phase, magnitude = [Path(p) for p in phase], [Path(p) for p in magnitude]
-    for name, paths in (("phase", phase), ("magnitude", magnitude)):
-        if not paths:
-            raise ValueError(f"{name} has no file. Give one 4D file or one 3D file per echo.")
-    headers = {path: read_header(path) for path in (*phase, *magnitude)}
-    facts = {path: metadata(path) for path in (*phase, *magnitude)}
-    for path in phase:
+    parts = _given_parts(phase=phase, magnitude=magnitude, real=real, imaginary=imaginary)
+    files = [path for paths in parts.values() for path in paths]
+    headers = {path: read_header(path) for path in files}
+    facts = {path: metadata(path) for path in files}
+    for path in parts.get("phase", ()):
         check_is_echo_phase(path, facts[path])
     grid = _common_grid(headers)
-    counts = [sum(headers[path].volumes for path in paths) for paths in (phase, magnitude)]
-    if counts[0] != counts[1]:
-        raise ValueError(
-            f"phase has {counts[0]} echo(es), but magnitude has {counts[1]}. Give both of every echo."
-        )
+    counts = {name: sum(headers[path].volumes for path in paths) for name, paths in parts.items()}
+    (one, first), (other, second) = counts.items()
+    if first != second:
+        raise ValueError(f"{one} has {first} echo(es), but {other} has {second}. Give both of every echo.")
 
     sources = {"orientation": "header" if all(h.oriented for h in headers.values()) else
                "assumed: the slices are axial, because the header states no orientation"}
     if params.b0_direction is not None:
         sources["b0_direction"] = "params.json"
-    grid = params.oriented(grid, phase[0].name)
+    grid = params.oriented(grid, files[0].name)
 
-    orders = [list(range(counts[0]))] * 2
+    orders = {name: list(range(first)) for name in parts}
     if echo_times is not None:
         sources["echo_times"] = "given"
     elif params.echo_times is not None:
         echo_times, sources["echo_times"] = params.echo_times, "params.json"
     else:
-        echo_times, orders = _echo_times_of_sidecars(phase, magnitude, headers, facts)
+        echo_times, orders = _echo_times_of_sidecars(parts, headers, facts)
         sources["echo_times"] = "sidecar"
     echo_times = checked_echo_times(echo_times)
 
@@ -105,13 +109,26 @@ def read_scan(
     if frequency is not None:
         sources["imaging_frequency"] = "sidecar"
 
-    manufacturer = next((f["Manufacturer"] for f in facts.values() if f.get("Manufacturer")), None)
-    stored = [read_nifti(path, stored=True)[0] for path in phase]
-    phase_values, sources["phase"] = phase_in_radians([headers[path] for path in phase], stored, manufacturer)
-    magnitude_values = np.concatenate([read_nifti(path)[0].reshape(-1, *grid.shape) for path in magnitude])
+    protocol = protocol_of(facts.values())
+    manufacturer = str(protocol.get("Manufacturer", ""))
+    values = {name: _values(paths, grid) for name, paths in parts.items() if name != "phase"}
+    if "phase" in parts:
+        stored = [read_nifti(path, stored=True)[0] for path in parts["phase"]]
+        values["phase"], sources["phase"] = phase_in_radians([headers[p] for p in parts["phase"]], stored, manufacturer)
+    else:
+        vendor = vendor_named(manufacturer)
+        values["magnitude"], values["phase"] = magnitude_and_phase(values.pop("real"), values.pop("imaginary"))
+        if vendor in OPPOSITE_SIGN:
+            values["phase"] = -values["phase"]
+        sources["phase"] = sources["magnitude"] = "real and imaginary part"
+        sources["phase_sign"] = sign_source(vendor)
+        orders = dict(zip(("magnitude", "phase"), orders.values()))
+    magnitude_values, phase_values = (_ordered(values[name], orders[name]) for name in ("magnitude", "phase"))
+    phase_values, polarity = same_polarity(magnitude_values, phase_values, vendor_named(manufacturer))
+    if polarity:
+        sources["slice_polarity"] = polarity
     return Acquisition(
-        _ordered(magnitude_values, orders[1]), _ordered(phase_values, orders[0]),
-        echo_times, field_strength, grid, frequency, sources, protocol_of(facts.values()),
+        magnitude_values, phase_values, echo_times, field_strength, grid, frequency, sources, protocol
     )
 
 
@@ -149,6 +166,23 @@ def read_mask(path: str | os.PathLike, grid: Grid) -> np.ndarray:
 
 def _stem(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".nii")
+
+
+def _given_parts(**given: Sequence[str | os.PathLike]) -> dict[str, list[Path]]:
+    """The two parts of the scan and their files: phase and magnitude, or real and imaginary."""
+    files = {name: [Path(path) for path in paths] for name, paths in given.items() if len(paths)}
+    pair = ("real", "imaginary") if files.keys() & {"real", "imaginary"} else ("phase", "magnitude")
+    for name in files:
+        if name not in pair:
+            raise ValueError(f"{name} cannot go with {' and '.join(files.keys() & set(pair))}. Give one pair of parts.")
+    for name in pair:
+        if name not in files:
+            raise ValueError(f"{name} has no file. Give one 4D file or one 3D file per echo.")
+    return {name: files[name] for name in pair}
+
+
+def _values(paths: Sequence[Path], grid: Grid) -> np.ndarray:
+    return np.concatenate([read_nifti(path)[0].reshape(-1, *grid.shape) for path in paths])
 
 
 def check_is_echo_phase(path: Path, facts: dict) -> None:
@@ -192,11 +226,11 @@ def _common_fact(facts: dict[Path, dict], key: str) -> float | None:
 
 
 def _echo_times_of_sidecars(
-    phase: list[Path], magnitude: list[Path], headers: dict[Path, Header], facts: dict[Path, dict]
-) -> tuple[list[float] | None, list]:
-    """Increasing echo times, and the order of the volumes of phase and of magnitude in which they increase."""
+    parts: dict[str, list[Path]], headers: dict[Path, Header], facts: dict[Path, dict]
+) -> tuple[list[float] | None, dict[str, list[int]]]:
+    """Increasing echo times, and for each part the order of its volumes in which they increase."""
     times = {}
-    for name, paths in (("phase", phase), ("magnitude", magnitude)):
+    for name, paths in parts.items():
         told = [listed_echo_times(path, facts[path].get("EchoTime"), headers[path].volumes) for path in paths]
         if any(told):
             missing = [path for path, t in zip(paths, told) if t is None]
@@ -204,16 +238,17 @@ def _echo_times_of_sidecars(
                 raise ValueError(f"The sidecar of {missing[0]} tells no EchoTime. Give all echo times yourself.")
             times[name] = [t for one in told for t in one]
     if not times:
-        return None, [[], []]
-    known = times.get("phase", times.get("magnitude"))
-    orders = [np.argsort(times.get(name, known), kind="stable") for name in ("phase", "magnitude")]
-    ordered = [np.take(times.get(name, known), order) for name, order in zip(("phase", "magnitude"), orders)]
-    if not np.allclose(*ordered, atol=1e-5):
-        of_phase, of_magnitude = (", ".join(f"{t:g}" for t in one) for one in ordered)
+        return None, {name: [] for name in parts}
+    known = next(iter(times.values()))
+    orders = {name: np.argsort(times.get(name, known), kind="stable") for name in parts}
+    ordered = {name: np.take(times.get(name, known), order) for name, order in orders.items()}
+    (one, first), (other, second) = ordered.items()
+    if not np.allclose(first, second, atol=1e-5):
+        of_one, of_other = (", ".join(f"{t:g}" for t in part) for part in (first, second))
         raise ValueError(
-            f"phase has the echo times {of_phase} s, but magnitude has {of_magnitude} s. Give both of the same scan."
+            f"{one} has the echo times {of_one} s, but {other} has {of_other} s. Give both of the same scan."
         )
-    return ordered[0].tolist(), [order.tolist() for order in orders]
+    return first.tolist(), {name: order.tolist() for name, order in orders.items()}
 
 
 def _ordered(volumes: np.ndarray, order: list[int]) -> np.ndarray:

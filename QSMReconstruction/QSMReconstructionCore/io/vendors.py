@@ -21,3 +21,13 @@ KNOWN_SIGN = ("Siemens", "Philips", *OPPOSITE_SIGN)
 def vendor_named(manufacturer: str) -> str:
     """The vendor's short name, or what the header calls it."""
     return next((name for name, pattern in _NAMES.items() if re.search(pattern, manufacturer, re.I)), manufacturer)
+
+
+def sign_source(vendor: str) -> str:
+    """What is known of the sign of the phase that a vendor exports, and what is made of it."""
+    name = vendor or "the unnamed vendor"
+    if vendor in OPPOSITE_SIGN:
+        return f"negated, because {name} exports the opposite sign"
+    if vendor in KNOWN_SIGN:
+        return f"as exported by {name}"
+    return f"assumed: as exported by {name}, whose sign is not known"

@@ -24,11 +24,21 @@ _GE_DATA_TYPE, _GE_COLLAPSE, _GE_SEQUENCE = (0x0043, 0x102F), (0x0043, 0x1030), 
 _GE_KINDS = (MAGNITUDE, PHASE, REAL, IMAGINARY)
 _GE_FIELD_MAP_MAGNITUDE = 2
 _PHILIPS_DATA_TYPE = (0x2005, 0x1011)
+#: Slope and intercept where the tags of the standard were left out, and the slope to the numbers that were measured.
+PHILIPS_RESCALE = ((0x2005, 0x140A), (0x2005, 0x1409))
+_PHILIPS_PRECISE = (0x2005, 0x100E)
+_METHOD = "(_(FFE|TFE|GRE|SE|IR))?"
 _WORDS = {
-    MAGNITUDE: ("M", "MAG", "MAGNITUDE", "M_FFE", "M_SE", "M_IR"),
-    PHASE: ("P", "PHA", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "P_SE", "P_IR"),
-    REAL: ("R", "REAL", "R_FFE", "R_SE", "R_IR"),
-    IMAGINARY: ("I", "IMAG", "IMAGINARY", "I_FFE", "I_SE", "I_IR"),
+    MAGNITUDE: re.compile(rf"M{_METHOD}|MAG(NITUDE)?([ _]IMAGE)?"),
+    PHASE: re.compile(rf"P{_METHOD}|PHA(SE)?([ _]?(MAP|IMAGE))?"),
+    REAL: re.compile(rf"R{_METHOD}|REAL([ _](PART|IMAGE))?"),
+    IMAGINARY: re.compile(rf"I{_METHOD}|IMAG(INARY)?([ _](PART|IMAGE))?"),
+}
+#: Words in the name of a series, which count only where no tag tells.
+_NAMES = {
+    PHASE: re.compile(r"(?<![a-z])pha?(se)?(?![a-z])", re.IGNORECASE),
+    REAL: re.compile(r"(?<![a-z])real(?![a-z])", re.IGNORECASE),
+    IMAGINARY: re.compile(r"(?<![a-z])imag(inary)?(?![a-z])", re.IGNORECASE),
 }
 #: Words of images that were computed from others and are neither magnitude nor phase of an echo.
 _COMPUTED = re.compile(
@@ -102,14 +112,44 @@ def _kind_in_words(header: FrameHeader, types: list[str]) -> tuple[str, str]:
     )
     sources = {}
     for source, words in told:
-        kinds = {kind for kind, names in _WORDS.items() for word in words if word in names}
+        kinds = {kind for kind, names in _WORDS.items() for word in words if names.fullmatch(word)}
         if len(kinds) == 1:
             sources.setdefault(kinds.pop(), source)
     # Where tags contradict each other, one of them was left at magnitude, what images show as a rule.
     for kind in (PHASE, REAL, IMAGINARY, MAGNITUDE):
         if kind in sources:
             return kind, sources[kind]
+    name = header.text("SeriesDescription")
+    kinds = [kind for kind, words in _NAMES.items() if words.search(name)]
+    if len(kinds) == 1:
+        return kinds[0], "SeriesDescription, because no other tag says what they show"
     return MAGNITUDE, "assumed, because no tag says what they show"
+
+
+def philips_precise(header: FrameHeader, slope: float, intercept: float) -> tuple[float, float]:
+    """Slope and intercept to the numbers that the scanner measured, which are the same scale in all images of a scan.
+
+    What the rescale tags give is meant for display, and its scale may change from image to image.
+
+    Parameters
+    ----------
+    header : FrameHeader
+    slope, intercept : float
+        For display.
+
+    Returns
+    -------
+    slope, intercept : float
+        Those for display where the header has no other.
+
+    References
+    ----------
+    Chenevert et al. 2014, 10.1593/tlo.13811
+    """
+    precise = header.private_number(*_PHILIPS_PRECISE)
+    if precise is None or precise <= 0:
+        return slope, intercept
+    return 1 / precise, intercept / (slope * precise)
 
 
 def _is_field_mapping(header: FrameHeader) -> bool:

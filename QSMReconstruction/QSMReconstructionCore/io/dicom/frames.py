@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..vendors import vendor_named
-from .conventions import image_kind
+from .conventions import IMAGINARY, MAGNITUDE, PHILIPS_RESCALE, REAL, image_kind, philips_precise
 from .headers import FrameHeader
 from .parsing import discreet_pydicom, read_dataset
 
@@ -137,6 +137,8 @@ def _frame(path: Path, index: int, header: FrameHeader) -> Frame:
     vendor = vendor_named(header.text("Manufacturer"))
     kind, kind_source = image_kind(header, vendor)
     slope, intercept, unit, rescaled = _scale(header)
+    if vendor == "Philips" and kind in (MAGNITUDE, REAL, IMAGINARY):
+        slope, intercept = philips_precise(header, slope, intercept)
     echo_time = header.number("EffectiveEchoTime") or header.number("EchoTime")
     echo_number, series_number = header.number("EchoNumbers"), header.number("SeriesNumber")
     strength = header.number("MagneticFieldStrength") or None
@@ -180,14 +182,22 @@ def _scale(header: FrameHeader) -> tuple[float, float, str, bool]:
     """Slope, intercept and unit: the real world values if their unit is physical, else what rescaling says."""
     codes = header.value("MeasurementUnitsCodeSequence")
     unit = str(codes[0].get("CodeValue") or "").strip().lower() if isinstance(codes, Sequence) and codes else ""
-    real_world = unit in ("rad", "mrad", "hz", "ppm", "[ppm]") and header.number("RealWorldValueSlope")
-    source = "RealWorldValue" if real_world else "Rescale"
-    slope, intercept = header.number(f"{source}Slope"), header.number(f"{source}Intercept") or 0.0
+    real_world, rescale = ((f"{source}Slope", f"{source}Intercept") for source in ("RealWorldValue", "Rescale"))
+    physical = unit in ("rad", "mrad", "hz", "ppm", "[ppm]")
+    for slope_name, intercept_name in (real_world, rescale) if physical else (rescale, real_world):
+        slope, intercept = header.number(slope_name), header.number(intercept_name) or 0.0
+        if slope is not None:
+            break
+    else:
+        slope_name, intercept_name = "private slope", "private intercept"
+        slope, intercept = (header.private_number(*tag) for tag in PHILIPS_RESCALE)
     if slope is None:
         return 1.0, 0.0, unit, False
+    intercept = intercept or 0.0
     if slope == 0 or max(abs(slope), abs(intercept)) > _LARGEST_VALUE:
-        raise ValueError(f"its {source}Slope or {source}Intercept is absurd")
-    return slope, intercept, unit if real_world else header.text("RescaleType").lower() or unit, True
+        raise ValueError(f"its {slope_name} or {intercept_name} is absurd")
+    told = unit if physical and slope_name == real_world[0] else header.text("RescaleType").lower() or unit
+    return slope, intercept, told, True
 
 
 def _needed(header: FrameHeader, keyword: str, count: int) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ Messages name tags, never the contents of a tag, because a damaged file may show
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ _FUNCTIONAL_GROUPS = {
     "NumberOfAverages": "MRAveragesSequence",
     "ReceiveCoilName": "MRReceiveCoilSequence",
 }
+#: Enhanced files of Philips keep in this sequence of each frame what its classic files hold.
+_PHILIPS_CLASSIC = (0x2005, 0x140F)
 
 
 class FrameHeader:
@@ -129,12 +132,31 @@ class FrameHeader:
 
     def private(self, group: int, element: int) -> object:
         """Value of a private tag: an int or a text, or None where it is missing."""
-        try:
-            found = self._dataset.get((group, element))
-            value = None if found is None else found.value
-        except Exception as error:  # as in `value`
-            raise ValueError(f"its private tag ({group:04X},{element:04X}) is damaged") from error
+        value = self._private(group, element)
         if isinstance(value, bytes):  # nobody told pydicom the type of this tag
             text = value.strip(b" \0")
             return text.decode("ascii") if text.isalpha() else int.from_bytes(value[:2], "little")
         return value
+
+    def private_number(self, group: int, element: int) -> float | None:
+        """Number in a private tag of type FL or DS; None where it is missing, damaged or not finite."""
+        value = self._private(group, element)
+        if isinstance(value, bytes):  # nobody told pydicom the type of this tag
+            value = struct.unpack("<f", value)[0] if len(value) == 4 else value.strip(b" \0").decode("ascii", "replace")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return None
+        return number if math.isfinite(number) else None
+
+    def _private(self, group: int, element: int) -> object:
+        try:
+            for functional_group in self._groups:
+                inner = functional_group.get(_PHILIPS_CLASSIC)
+                items = inner.value if inner is not None and inner.VR == "SQ" else []
+                for place in (functional_group, *items[:1]):
+                    if (group, element) in place:
+                        return place[group, element].value
+            return None
+        except Exception as error:  # as in `value`
+            raise ValueError(f"its private tag ({group:04X},{element:04X}) is damaged") from error

@@ -22,13 +22,23 @@ def read_dataset(path: str | os.PathLike, *, pixels: bool) -> Dataset | None:
     """
     pydicom = imported_pydicom()
     try:
-        return pydicom.dcmread(path, stop_before_pixels=not pixels)
+        return pydicom.dcmread(path, stop_before_pixels=not pixels, force=_lacks_preamble(path))
     except pydicom.errors.InvalidDicomError:
         return None
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror or 'the disk does not answer'}") from error
     except Exception as error:  # a parser meets damage in more ways than it has words for
         raise ValueError("is damaged or cut short in its header") from error
+
+
+def _lacks_preamble(path: str | os.PathLike) -> bool:
+    """Whether a file begins with the first group of a DICOM data set, as files of old archives do."""
+    with open(path, "rb") as file:
+        begin = file.read(8)
+    group, element = (int.from_bytes(begin[n : n + 2], "little") for n in (0, 2))
+    if (group, begin[4:6].isalpha()) == (0x0008, True):  # explicit types
+        return element <= 0x0018
+    return group == 0x0008 and element <= 0x0018 and int.from_bytes(begin[4:8], "little") <= 64
 
 
 @contextlib.contextmanager

@@ -10,12 +10,12 @@ import numpy as np
 
 from ...acquisition import GAMMA_BAR, Acquisition
 from ...progress import Progress, no_progress, part_of
+from ..complex_parts import magnitude_and_phase
 from ..phase_scale import phase_in_radians
-from ..vendors import KNOWN_SIGN, OPPOSITE_SIGN
+from ..polarity import same_polarity
+from ..vendors import OPPOSITE_SIGN, sign_source
 from .conventions import IMAGINARY, MAGNITUDE, PHASE, REAL, phase_scale
-from .frames import Frame
 from .pixels import read_stored, scaled
-from .polarity import alternating_slices, negate_alternate
 from .protocol import read_protocol
 from .selection import Selection, select_scan
 from .stacks import Stack, find_stacks
@@ -105,16 +105,18 @@ def read_selection(
     images = iter(read_stored([frame for stack in scan.stacks for frame in stack.frames], progress))
     stored = {kind: [[next(images) for _ in s.frames] for s in stacks] for kind, stacks in scan.parts.items()}
     if REAL in scan.parts:
-        magnitude, phase = _from_complex(scan, stored)
+        real, imaginary = (_volumes(stored[kind], scan.parts[kind]) for kind in (REAL, IMAGINARY))
+        magnitude, phase = magnitude_and_phase(real, imaginary)
         sources["phase"] = sources["magnitude"] = "real and imaginary part"
     else:
         magnitude = _volumes(stored[MAGNITUDE], scan.parts[MAGNITUDE])
         phase, sources["phase"] = _phase([np.stack(images) for images in stored[PHASE]], scan.parts[PHASE])
-    sources["phase_sign"] = _sign_source(first)
+    sources["phase_sign"] = sign_source(first.vendor)
     if first.vendor in OPPOSITE_SIGN:
         phase = -phase
-    if first.vendor == "GE":
-        phase, sources["slice_polarity"] = _same_polarity(magnitude[0], phase)
+    phase, polarity = same_polarity(magnitude, phase, first.vendor)
+    if polarity:
+        sources["slice_polarity"] = polarity
     return Acquisition(
         magnitude, phase, tuple(echo_times), field_strength, scan.stacks[0].grid, frequency, sources,
         read_protocol(first),
@@ -124,17 +126,6 @@ def read_selection(
 def _volumes(stored: Sequence[Sequence[np.ndarray]], stacks: Sequence[Stack]) -> np.ndarray:
     """Values of one kind of image, shape (echo, k, j, i)."""
     return np.stack([scaled(images, stack.frames) for images, stack in zip(stored, stacks)])
-
-
-def _from_complex(scan: Selection, stored: dict[str, list]) -> tuple[np.ndarray, np.ndarray]:
-    real, imaginary = (_volumes(stored[kind], scan.parts[kind]) for kind in (REAL, IMAGINARY))
-    for kind, part in ((REAL, real), (IMAGINARY, imaginary)):
-        if not part.min() < 0 < part.max():
-            raise ValueError(
-                f"The {kind} part has values from {part.min():g} to {part.max():g}, so zero is not where the header "
-                "says. Export magnitude and phase instead."
-            )
-    return np.hypot(real, imaginary), np.arctan2(imaginary, real)
 
 
 def _phase(stored: Sequence[np.ndarray], stacks: Sequence[Stack]) -> tuple[np.ndarray, str]:
@@ -158,25 +149,6 @@ def _phase(stored: Sequence[np.ndarray], stacks: Sequence[Stack]) -> tuple[np.nd
 def _in_radians(stored: np.ndarray, scales: list[tuple[float, float, str]]) -> np.ndarray:
     slopes, intercepts = (np.array([s[n] for s in scales], dtype=np.float32)[:, None, None] for n in (0, 1))
     return stored * slopes + intercepts
-
-
-def _sign_source(first: Frame) -> str:
-    vendor = first.vendor or "the unnamed vendor"
-    if first.vendor in OPPOSITE_SIGN:
-        return f"negated, because {vendor} exports the opposite sign"
-    if first.vendor in KNOWN_SIGN:
-        return f"as exported by {vendor}"
-    return f"assumed: as exported by {vendor}, whose sign is not known"
-
-
-def _same_polarity(magnitude: np.ndarray, phase: np.ndarray) -> tuple[np.ndarray, str]:
-    alternates, step = alternating_slices(magnitude, phase[0])
-    found = f"mean phase difference between neighboring slices {step:.2f} rad, {np.pi - step:.2f} rad with alternation"
-    if alternates is None:
-        return phase, f"assumed: the same in all slices, because the images do not tell ({found})"
-    if alternates:
-        return negate_alternate(phase), f"alternating, corrected ({found})"
-    return phase, f"the same in all slices ({found})"
 
 
 def _field_strength(scan: Selection) -> tuple[float, str]:

@@ -14,6 +14,36 @@ import numpy as np
 
 #: A mean step nearer to pi / 2 than this, in rad, tells neither: noise gives pi / 2.
 _UNDECIDED = 0.2
+#: Their images never alternate.
+_STEADY = ("Siemens", "Philips")
+
+
+def same_polarity(magnitude: np.ndarray, phase: np.ndarray, vendor: str) -> tuple[np.ndarray, str]:
+    """Phase of one sign in all slices, and what was found; without a word where the vendor's images never alternate.
+
+    Parameters
+    ----------
+    magnitude, phase : ndarray, shape (echo, k, j, i)
+        Echoes in the order of their echo times; phase in rad.
+    vendor : str
+        As `io.vendors.vendor_named` calls it.
+
+    Returns
+    -------
+    phase : ndarray, shape (echo, k, j, i)
+    source : str
+    """
+    if vendor in _STEADY or phase.shape[1] < 2:
+        return phase, ""
+    alternates, step = alternating_slices(magnitude[0], phase[0])
+    found = f"mean phase difference between neighboring slices {step:.2f} rad, {np.pi - step:.2f} rad with alternation"
+    if alternates:
+        return negate_alternate(phase), f"alternating, corrected ({found})"
+    if vendor != "GE":
+        return phase, ""
+    if alternates is None:
+        return phase, f"assumed: the same in all slices, because the images do not tell ({found})"
+    return phase, f"the same in all slices ({found})"
 
 
 def alternating_slices(magnitude: np.ndarray, phase: np.ndarray) -> tuple[bool | None, float]:
