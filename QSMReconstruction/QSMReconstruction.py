@@ -108,10 +108,19 @@ class ReconstructionPreset(enum.Enum):
     """Which recipe to use. Scenes store the names of the members; the values name the recipes of the core."""
 
     DEFAULT = "default"
+    CONSENSUS = "consensus"
     PREVIEW = "preview"
+    CLINICAL_SINGLE_ECHO = "clinical_single_echo"
+    HIGH_CONTRAST = "high_contrast"
 
     def label(self):
-        labels = {"default": _("Default (for measurements)"), "preview": _("Preview (in seconds)")}
+        labels = {
+            "default": _("Default (for measurements)"),
+            "consensus": _("Consensus of 2024"),
+            "preview": _("Preview (in seconds)"),
+            "clinical_single_echo": _("Single echo"),
+            "high_contrast": _("Strong sources"),
+        }
         return labels[self.value]
 
 

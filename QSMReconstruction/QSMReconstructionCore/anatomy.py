@@ -19,7 +19,7 @@ CENTRE = (0.0, -17.0, 8.0)
 
 #: Labels of the phantom. Structures of the right side are those of the left plus `RIGHT`.
 RIGHT = 20
-CSF, GREY, WHITE, VEIN, CALCIFICATION = 10, 9, 8, 11, 16
+CSF, GREY, WHITE, VEIN, CALCIFICATION, HEMORRHAGE = 10, 9, 8, 11, 16, 17
 _PAIRED = {
     1: "Caudate nucleus", 2: "Globus pallidus", 3: "Putamen", 4: "Red nucleus", 5: "Dentate nucleus",
     6: "Substantia nigra", 7: "Thalamus",
@@ -31,6 +31,7 @@ LABELS = {
     CSF: "Cerebrospinal fluid",
     VEIN: "Veins",
     CALCIFICATION: "Calcification",
+    HEMORRHAGE: "Hemorrhage",
     **{n + RIGHT: f"{name} right" for n, name in _PAIRED.items()},
 }
 #: Tissues outside the brain, in the tissue map only.
@@ -62,7 +63,8 @@ class Tissue:
 #: Susceptibility of deep grey nuclei: Marques et al., Magn Reson Med 2021, 10.1002/mrm.28716 (QSM challenge 2.0); air:
 #: 0.36 - (-9.05) ppm, Schenck, Med Phys 1996, 10.1118/1.597854; bone: Hopkins & Wehrli, Magn Reson Med 1997,
 #: 10.1002/mrm.1910370404. R2* at 3 T: Peters et al., Magn Reson Imaging 2007, 10.1016/j.mri.2007.02.014, and Yao et
-#: al., NeuroImage 2009, 10.1016/j.neuroimage.2008.10.029. All rounded.
+#: al., NeuroImage 2009, 10.1016/j.neuroimage.2008.10.029. A clot: 0.27 ppm (cgs) times the hematocrit, 0.45, without
+#: oxygen, Spees et al., Magn Reson Med 2001, 10.1002/mrm.1072. All rounded.
 _NUCLEI = {
     1: Tissue(0.049, 21.0, 0.84, 0.010),
     2: Tissue(0.138, 38.0, 0.76, 0.016),
@@ -83,6 +85,7 @@ TISSUES = {
     WHITE: Tissue(-0.030, 21.0, 0.72, 0.007),
     VEIN: Tissue(0.25, 45.0, 0.80),
     CALCIFICATION: Tissue(-1.0, 80.0, 0.35),
+    HEMORRHAGE: Tissue(1.5, 200.0, 0.7),
     **_NUCLEI,
     **{n + RIGHT: tissue for n, tissue in _NUCLEI.items()},
 }
@@ -137,6 +140,7 @@ VENTRICLES = (
     Ellipsoid((0.0, -45.0, -32.0), (7.0, 5.5, 8.0)),
 )
 PLEXUS_CALCIFICATION = Ellipsoid((23.5, -41.0, 12.0), (3.2, 3.2, 3.2))
+WHITE_MATTER_CLOT = Ellipsoid((-28.0, -22.0, 28.0), (8.0, 11.0, 7.0), yaw=10)
 
 _CEREBRUM = Ellipsoid((0.0, -17.0, 15.0), (67.0, 85.0, 61.0))
 _TEMPORAL = Ellipsoid((43.0, -8.0, -22.0), (22.0, 42.0, 20.0))
@@ -207,7 +211,9 @@ def _brain_depth(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarra
     return cerebrum, np.maximum(cerebellum, stem)
 
 
-def tissue_of(grid: Grid, folds: BandNoise, folia: BandNoise) -> tuple[np.ndarray, np.ndarray]:
+def tissue_of(
+    grid: Grid, folds: BandNoise, folia: BandNoise, hemorrhage: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Tissue at the voxels of a grid.
 
     Parameters
@@ -216,6 +222,8 @@ def tissue_of(grid: Grid, folds: BandNoise, folia: BandNoise) -> tuple[np.ndarra
         The voxels.
     folds, folia : BandNoise
         Noise that folds the cortex of cerebrum and cerebellum.
+    hemorrhage : bool
+        Whether there is a clot in the white matter of the left side.
 
     Returns
     -------
@@ -244,6 +252,9 @@ def tissue_of(grid: Grid, folds: BandNoise, folia: BandNoise) -> tuple[np.ndarra
     tissue[brain & (ribbon < 0.55)] = CSF
 
     _lay_down_nuclei(grid, tissue, brain, x, y, z)
+    if hemorrhage:
+        box, inside = _within(WHITE_MATTER_CLOT, grid, x, y, z)
+        tissue[box][brain[box] & inside] = HEMORRHAGE
     return tissue, brain
 
 

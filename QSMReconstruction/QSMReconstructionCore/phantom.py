@@ -73,6 +73,7 @@ def head_phantom(
     snr: float = 100.0,
     tilt: tuple[float, float] = (0.0, 0.0),
     seed: int = 0,
+    hemorrhage: bool = False,
     progress: Progress = no_progress,
 ) -> Phantom:
     """Simulate a multi-echo gradient-echo scan of a head.
@@ -95,6 +96,8 @@ def head_phantom(
         stays upright: an oblique scan.
     seed : int
         Of noise, texture and veins.
+    hemorrhage : bool
+        Whether there is a clot of 1.5 ppm and 22 mm in the white matter of the left side.
     progress : callable
         See `progress`.
 
@@ -128,7 +131,7 @@ def head_phantom(
     factors = tuple(max(2, int(np.ceil(h / _FINE))) for h in spacing)
     fine = _fine_grid(grid, factors)
 
-    tissue, brain, susceptibility = _paint(fine, seed, part_of(progress, 0.0, 0.35, "anatomy"))
+    tissue, brain, susceptibility = _paint(fine, seed, hemorrhage, part_of(progress, 0.0, 0.35, "anatomy"))
     # The surrounding air is the zero of the convolution, so that the volume's own border makes no field.
     air = np.float32(TISSUES[AIR].susceptibility)
     field = _field(susceptibility - air, fine, part_of(progress, 0.35, 0.55, "field of the head"))
@@ -203,7 +206,7 @@ def _slabs(grid: Grid, work, progress: Progress, thickness: int = 8) -> None:
             raise
 
 
-def _paint(fine: Grid, seed: int, progress: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _paint(fine: Grid, seed: int, hemorrhage: bool, progress: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     tissue = np.empty(fine.shape, dtype=np.uint8)
     brain = np.empty(fine.shape, dtype=bool)
     susceptibility = np.empty(fine.shape, dtype=np.float32)
@@ -213,7 +216,7 @@ def _paint(fine: Grid, seed: int, progress: Progress) -> tuple[np.ndarray, np.nd
 
     def paint(slab: slice) -> None:
         part = _slab_of(fine, slab)
-        tissue[slab], brain[slab] = tissue_of(part, folds, folia)
+        tissue[slab], brain[slab] = tissue_of(part, folds, folia, hemorrhage)
         here = tissue[slab]
         susceptibility[slab] = means[here]
         if brain[slab].any():

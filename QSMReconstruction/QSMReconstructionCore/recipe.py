@@ -8,42 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .methods import STAGES, method
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A named recipe and when to use it."""
-
-    purpose: str
-    stages: dict[str, dict[str, Any]]
-
-
-PRESETS: dict[str, Preset] = {
-    "default": Preset(
-        "Multi-echo brain scans: noise-weighted at every stage, the map to measure on.",
-        {
-            "mask": {"method": "brain_extraction"},
-            "support": {"method": "surroundings"},
-            "field_map": {"method": "romeo_linear"},
-            "background": {"method": "vsharp"},
-            "inversion": {"method": "weighted_tv"},
-            "reference": {"method": "whole_brain"},
-            "r2star": {"method": "arlo"},
-        },
-    ),
-    "preview": Preset(
-        "A quick look in seconds, with streaks and less contrast; not for measurements.",
-        {
-            "mask": {"method": "brain_extraction"},
-            "support": {"method": "surroundings"},
-            "field_map": {"method": "romeo_linear"},
-            "background": {"method": "vsharp", "smallest_radius": 3.0, "radius_step": 3.0},
-            "inversion": {"method": "tkd"},
-            "reference": {"method": "whole_brain"},
-            "r2star": {"method": "arlo"},
-        },
-    ),
-}
+from .presets import PRESETS
 
 
 @dataclass(frozen=True)

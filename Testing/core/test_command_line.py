@@ -82,7 +82,7 @@ def test_simulate_takes_sizes_along_i_j_k(tmp_path, monkeypatch):
     del asked["progress"]
     assert asked == {
         "shape": (30, 42, 40), "spacing": (3.0, 2.0, 1.0), "tilt": (5.0, 6.0), "seed": 7, "snr": 50.0,
-        "field_strength": 7.0, "echo_times": None,
+        "field_strength": 7.0, "echo_times": None, "hemorrhage": False,
     }
     main(["simulate", str(tmp_path / "out"), "--voxel-size", "1", "2", "3"])
     assert asked["shape"] == (60, 108, 180)

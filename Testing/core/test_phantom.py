@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from QSMReconstructionCore.anatomy import CALCIFICATION, CSF, GREY, RIGHT, VEIN, WHITE
+from QSMReconstructionCore.anatomy import CALCIFICATION, CSF, GREY, HEMORRHAGE, RIGHT, VEIN, WHITE
 from QSMReconstructionCore.numerics.dipole import dipole_kernel
 from QSMReconstructionCore.numerics.fourier import forward, inverse
 from QSMReconstructionCore.phantom import LABELS, head_phantom
@@ -22,7 +22,7 @@ def noiseless():
 
 def test_every_structure_is_there_on_both_sides(head):
     for label, name in LABELS.items():
-        if label in (VEIN, CALCIFICATION):  # smaller than these voxels
+        if label in (VEIN, CALCIFICATION, HEMORRHAGE):  # smaller than these voxels, or only there on demand
             continue
         assert np.any(head.labels == label), name
     r, _, _ = head.acquisition.grid.world_coordinates()
@@ -30,6 +30,18 @@ def test_every_structure_is_there_on_both_sides(head):
         assert LABELS[label].endswith("left") and LABELS[label + RIGHT].endswith("right")
         assert r[head.labels == label].max() < 2 < r[head.labels == label].min() + 100
         assert r[head.labels == label].mean() < 0 < r[head.labels == label + RIGHT].mean()
+
+
+def test_a_hemorrhage_is_there_on_demand_with_its_field_and_hardly_a_signal(head):
+    ill = head_phantom(**SMALL, tilt=(20.0, 10.0), hemorrhage=True)
+    clot = ill.labels == HEMORRHAGE
+    assert not (head.labels == HEMORRHAGE).any()
+    assert 2.0 < clot.sum() * ill.acquisition.grid.voxel_volume / 1000 < 3.2
+    core = scipy.ndimage.binary_erosion(clot)
+    np.testing.assert_allclose(ill.susceptibility[core], 1.5, atol=0.05)
+    assert np.abs(ill.local_field - head.local_field)[clot].max() > 0.1
+    late = ill.acquisition.magnitude[-1]
+    assert late[core].mean() < 0.1 * late[ill.labels == WHITE].mean()
 
 
 def test_the_brain_has_the_size_of_an_adult_brain(head):

@@ -81,7 +81,7 @@ def test_text_that_is_no_recipe_is_refused(text, message):
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="Unknown preset 'best'. The presets are default, preview"):
+    with pytest.raises(ValueError, match="Unknown preset 'best'. The presets are default, consensus, preview"):
         Recipe.preset("best")
 
 

@@ -132,7 +132,7 @@ def test_a_single_volume_is_reconstructed_with_the_entered_echo_time_preset_and_
     ui.echoTimeSpinBox.value = 20.0
     ui.fieldStrengthSpinBox.value = 7.0
     ui.maskSelector.setCurrentNode(mask)
-    ui.presetComboBox.currentIndex = 1
+    ui.presetComboBox.currentIndex = ui.presetComboBox.findText("Preview (in seconds)")
     ui.applyButton.click()
     node = slicer.util.getNode("Single susceptibility")
     assert node.GetAttribute("QSM.EchoTimes") == "0.02"
@@ -288,7 +288,7 @@ def test_the_map_of_a_small_head_appears_on_apply(show_panel, scene, screenshot)
     panel.ui.magnitudeSelector.setCurrentNode(magnitude)
     panel.ui.phaseSelector.setCurrentNode(phase)
     panel.ui.fieldStrengthSpinBox.value = 3.0
-    panel.ui.presetComboBox.currentIndex = 1
+    panel.ui.presetComboBox.currentIndex = panel.ui.presetComboBox.findText("Preview (in seconds)")
     panel.ui.applyButton.click()
     screenshot(panel.parent, "reconstruction_phantom")
     found = slicer.util.arrayFromVolume(slicer.util.getNode("Head phantom susceptibility"))

@@ -1,4 +1,4 @@
-"""methods: what can be chosen at each stage, and set."""
+"""methods: the presets, and what can be chosen at each stage, and set."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ import textwrap
 
 def add_to(commands) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser("methods", help="list the methods of each stage with their parameters")
+    parser = commands.add_parser("methods", help="list presets, and the methods of each stage with their parameters")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """List the methods."""
+    """List presets and methods."""
     rows = table()
     if chosen.json:
         print(json.dumps(rows, indent=2))
         return
     from ..methods import STAGES
+    from ..recipe import PRESETS
 
+    print("presets: Recipes by name, and when to use them")
+    for name, preset in PRESETS.items():
+        print(f"  {name}")
+        print(textwrap.fill(preset.purpose, 100, initial_indent=" " * 4, subsequent_indent=" " * 4))
+    print()
     for stage, purpose in STAGES.items():
         print(f"{stage}: {purpose}")
         for row in (r for r in rows if r["stage"] == stage):

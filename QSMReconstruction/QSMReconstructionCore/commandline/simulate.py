@@ -29,6 +29,7 @@ def add_to(commands) -> None:
         help="oblique slices: rotation about the left-right and the anterior-posterior axis",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
+    parser.add_argument("--hemorrhage", action="store_true", help="with a clot in the white matter of the left side")
     add_progress_option(parser)
     parser.set_defaults(run=run, parser=parser)
 
@@ -51,7 +52,8 @@ def run(chosen: argparse.Namespace) -> None:
         raise ValueError(f"voxel_size must be three positive lengths in mm, but got {chosen.voxel_size}.")
     phantom = head_phantom(
         shape=shape, spacing=spacing, field_strength=chosen.field_strength, echo_times=chosen.echo_times,
-        snr=chosen.snr, tilt=tuple(chosen.tilt), seed=chosen.seed, progress=part_of(progress, 0.0, 0.9, "Phantom"),
+        snr=chosen.snr, tilt=tuple(chosen.tilt), seed=chosen.seed, hemorrhage=chosen.hemorrhage,
+        progress=part_of(progress, 0.0, 0.9, "Phantom"),
     )
     scan = phantom.acquisition
     volumes = {

@@ -26,8 +26,9 @@ def weak_harmonic_tv(
     *,
     weights: np.ndarray | None = None,
     phase_scale: Annotated[float, Parameter("Phase per field", unit="rad/ppm", range=(0.1, 1000))] = 16.0,
-    regularization: Annotated[float, Parameter("Regularization", unit="mm/ppm", range=(0.01, 1e5))] = 100.0,
+    regularization: Annotated[float, Parameter("Regularization", unit="mm/ppm", range=(1e-6, 1e5))] = 100.0,
     harmonicity: Annotated[float, Parameter("Weight of harmonicity", unit="mm^2/ppm", range=(1, 1e7))] = 10000.0,
+    weighting: Annotated[str, Parameter("Unit of the data term", choices=("noise", "median"))] = "noise",
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(1e-5, 0.1))] = 0.001,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
@@ -53,6 +54,10 @@ def weak_harmonic_tv(
     harmonicity : float
         How strictly the background is harmonic inside the mask: the reciprocal of the Laplacian it may have, in
         mm^2/ppm.
+    weighting : str
+        "noise" weighs the data by the reciprocal of their noise, so that one regularization serves all noise levels.
+        "median" also divides these weights by their median, as FANSI has them: `regularization` is then in ppm mm, its
+        alpha for a field in ppm, and `harmonicity` in mm^2, the square root of its beta.
     model_error : float
         What the field deviates from the model besides noise, in ppm, added to the noise in quadrature.
     margin : float
@@ -86,7 +91,8 @@ def weak_harmonic_tv(
     Milovic et al., Magn Reson Med 2019, 10.1002/mrm.27483
     """
     padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, margin=margin)
-    solver = _Solver(padded, phase_scale, regularization, harmonicity)
+    unit = padded.typical_precision if weighting == "median" else 1.0
+    solver = _Solver(padded, phase_scale, regularization * unit, harmonicity * np.sqrt(unit))
     for iteration in range(max_iterations):
         change = solver.iterate()
         progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
