@@ -10,7 +10,7 @@ from inversion_scene import scene
 
 from QSMReconstructionCore.inversion.tkd import tkd
 from QSMReconstructionCore.inversion.weighted_tv import weighted_tv
-from QSMReconstructionCore.numerics.fourier import counted_ffts, forward, inverse
+from QSMReconstructionCore.numerics.fourier import counted_ffts, forward, frequencies, inverse, mean_over_frequencies
 
 SHAPE = (6, 7, 8)
 
@@ -56,3 +56,11 @@ def test_thresholded_division_takes_one_pair_and_an_iteration_of_total_variation
     with counted_ffts() as more:
         weighted_tv(field, mask, grid, tolerance=0.0, max_iterations=7)
     assert more.pairs - few.pairs == 5 * 2
+
+
+@pytest.mark.parametrize("shape", [(6, 7, 8), (7, 6, 9)])
+def test_the_mean_over_all_frequencies_is_what_is_left_of_a_voxel(shape):
+    k, j, i = frequencies(shape, (1.0, 2.0, 0.7))
+    transfer = np.exp(-(k * k + j * j + i * i))
+    left = inverse(transfer.astype(np.complex64), shape)[0, 0, 0]
+    assert mean_over_frequencies(transfer, shape) == pytest.approx(left, rel=1e-5)

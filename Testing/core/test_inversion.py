@@ -17,6 +17,7 @@ from QSMReconstructionCore.inversion.tkd import tkd
 from QSMReconstructionCore.inversion.tsvd import tsvd
 from QSMReconstructionCore.inversion.weighted_tv import weighted_tv
 from QSMReconstructionCore.methods import METHODS
+from QSMReconstructionCore.numerics.dipole import dipole_kernel
 from QSMReconstructionCore.numerics.fourier import forward, frequencies, inverse
 from QSMReconstructionCore.numerics.split_gradient import SplitGradient
 from QSMReconstructionCore.progress import Cancelled
@@ -98,6 +99,38 @@ def test_noise_grows_at_most_by_the_reciprocal_of_the_threshold(method):
     noise = np.where(mask, np.random.default_rng(0).standard_normal(SHAPE), 0)
     for threshold in (0.1, 0.3):
         assert np.linalg.norm(method(noise, mask, grid, threshold=threshold)) < np.linalg.norm(noise) / threshold
+
+
+def test_the_loss_of_contrast_of_thresholded_division_can_be_undone():
+    grid, mask, susceptibility, field = scene()
+    slopes = [
+        np.polyfit(susceptibility[mask], tkd(field, mask, grid, threshold=0.3, undo_underestimation=undo)[mask], 1)[0]
+        for undo in (False, True)
+    ]
+    assert slopes[0] < 0.8 < 0.85 < slopes[1] < 1.1
+
+
+@pytest.mark.parametrize("method", [tkd, tikhonov, weighted_tv])
+def test_voxels_taken_for_boxes_fit_the_field_of_boxes(method):
+    grid, mask, susceptibility, _ = scene((3.0, 1.0, 1.0))
+    padded = tuple(2 * n for n in SHAPE)
+    kernel = dipole_kernel(padded, grid.spacing, grid.b0_direction, integrated=True)
+    field = inverse(forward(np.pad(susceptibility, [(0, n) for n in SHAPE])) * kernel, padded)
+    field = np.where(mask, field[tuple(slice(n) for n in SHAPE)], 0)
+    boxes, points = (
+        correlation(method(field, mask, grid, integrated_kernel=boxes), susceptibility, mask)
+        for boxes in (True, False)
+    )
+    assert boxes > points
+
+
+@pytest.mark.parametrize("found", METHODS["inversion"].values(), ids=lambda method: method.name)
+def test_every_method_can_take_voxels_for_boxes(found):
+    grid, mask, _, field = scene((3.0, 1.0, 1.0))
+    boxes, points = (
+        found.function(field, mask, grid, integrated_kernel=boxes, **few_iterations(found)) for boxes in (True, False)
+    )
+    assert 0.01 < np.linalg.norm(boxes - points) / np.linalg.norm(points) < 1
 
 
 @pytest.mark.parametrize("regularizer", ["identity", "gradient"])

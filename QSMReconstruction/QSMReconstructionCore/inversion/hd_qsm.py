@@ -25,6 +25,7 @@ def hd_qsm(
     absolute_iterations: Annotated[int, Parameter("Iterations with absolute misfit", range=(1, 1000))] = 20,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
     max_iterations: Annotated[int, Parameter("Largest number of further iterations", range=(1, 1000))] = 60,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Find where the field contradicts the model by absolute misfit, then invert with less weight there (HD-QSM).
@@ -51,6 +52,8 @@ def hd_qsm(
         Stop the second stage when one iteration changes susceptibility by less than this share.
     max_iterations : int
         Stop the second stage at the latest after so many iterations.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -76,7 +79,9 @@ def hd_qsm(
     ----------
     Lambert et al., Magn Reson Med 2022, 10.1002/mrm.29218
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, margin=margin)
+    padded = PaddedField.around(
+        field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
+    )
     penalty = field_penalty(padded)
     start = absolute_iterations / (absolute_iterations + max_iterations)
     solver = SplitInversion(padded, regularization**0.5, AbsoluteMisfit(padded.data, padded.precision, penalty))

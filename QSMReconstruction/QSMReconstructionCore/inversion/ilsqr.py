@@ -42,6 +42,7 @@ def ilsqr(
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(0, 0.1))] = 0.001,
     tolerance: Annotated[float, Parameter("Tolerance of least squares", range=(1e-6, 0.5))] = 0.003,
     max_iterations: Annotated[int, Parameter("Largest number of steps of each solution", range=(1, 1000))] = 50,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Invert by least squares, then find the streaks in the ill-conditioned frequencies and take them off (iLSQR).
@@ -67,6 +68,8 @@ def ilsqr(
         streaks and noise.
     max_iterations : int
         Stop each of them at the latest after so many steps.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -95,7 +98,7 @@ def ilsqr(
     ----------
     Li et al., NeuroImage 2015, 10.1016/j.neuroimage.2014.12.043
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error)
+    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, integrated=integrated_kernel)
     known = padded.precision > 0
     roughness = np.abs(inverse(forward(padded.data) * laplacian_spectrum(padded), padded.shape))
     weight = np.sqrt(padded.precision / np.float32(padded.typical_precision))

@@ -28,6 +28,7 @@ def l1_qsm(
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 60,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Fit the complex signal by its absolute misfit, which rejects voxels whose phase is wrong (L1-QSM).
@@ -54,6 +55,8 @@ def l1_qsm(
         Stop when one iteration changes susceptibility by less than this share.
     max_iterations : int
         Stop at the latest after so many iterations.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -78,7 +81,9 @@ def l1_qsm(
     ----------
     Milovic et al., Magn Reson Med 2022, 10.1002/mrm.28957
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, margin=margin)
+    padded = PaddedField.around(
+        field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
+    )
     misfit = AbsoluteComplexMisfit(padded.data, padded.precision, phase_scale, field_penalty(padded))
     solver = SplitInversion(padded, regularization, misfit)
     return padded.whole(solver.solve(tolerance, max_iterations, progress))

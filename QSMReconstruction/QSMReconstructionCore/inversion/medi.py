@@ -36,6 +36,7 @@ def medi(
     tolerance: Annotated[float, Parameter("Residual of the inner steps", range=(1e-4, 0.9))] = 0.1,
     max_iterations: Annotated[int, Parameter("Largest number of outer steps", range=(1, 100))] = 10,
     inner_iterations: Annotated[int, Parameter("Largest number of inner steps", range=(1, 1000))] = 30,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Fit the complex signal with total variation that spares the edges of the magnitude (MEDI).
@@ -71,6 +72,8 @@ def medi(
         Stop at the latest after so many outer steps.
     inner_iterations : int
         Stop the inner steps at the latest after so many.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -97,7 +100,9 @@ def medi(
     Liu et al., NeuroImage 2012, 10.1016/j.neuroimage.2011.08.082 (edges);
     Liu et al., Magn Reson Med 2013, 10.1002/mrm.24272 (complex signal, outliers)
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, margin=margin)
+    padded = PaddedField.around(
+        field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
+    )
     penalized = _penalized(padded, magnitude, edge_share)
     # All terms relative to the typical precision, so that single precision suffices.
     scale = np.float32(phase_scale)

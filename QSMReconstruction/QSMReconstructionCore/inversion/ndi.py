@@ -28,6 +28,7 @@ def ndi(
     discrepancy: Annotated[float, Parameter("Misfit in units of the noise at which to stop", range=(0, 100))] = 0.5,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 200,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Fit the complex signal by gradient descent, without a penalty: stopping early is the regularization (NDI).
@@ -54,6 +55,8 @@ def ndi(
         Stop when one iteration changes susceptibility by less than this share.
     max_iterations : int
         Stop at the latest after so many iterations.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -77,7 +80,7 @@ def ndi(
     ----------
     Polak et al., NMR Biomed 2020, 10.1002/nbm.4271
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error)
+    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, integrated=integrated_kernel)
     largest = padded.precision.max()
     weight = padded.precision / largest
     scale = np.float32(phase_scale)

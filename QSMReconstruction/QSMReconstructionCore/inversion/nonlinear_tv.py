@@ -25,6 +25,7 @@ def nonlinear_tv(
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 60,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Fit the complex signal with noise weights and total variation, so that phase jumps do no harm (FANSI).
@@ -52,6 +53,8 @@ def nonlinear_tv(
         Stop when one iteration changes susceptibility by less than this share.
     max_iterations : int
         Stop at the latest after so many iterations.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -76,7 +79,9 @@ def nonlinear_tv(
     ----------
     Milovic et al., Magn Reson Med 2018, 10.1002/mrm.27073
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, margin=margin)
+    padded = PaddedField.around(
+        field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
+    )
     misfit = ComplexMisfit(padded.data, padded.precision, phase_scale, field_penalty(padded))
     solver = SplitInversion(padded, regularization, misfit)
     return padded.whole(solver.solve(tolerance, max_iterations, progress))

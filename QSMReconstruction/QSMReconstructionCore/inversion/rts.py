@@ -28,6 +28,7 @@ def rts(
     least_squares_steps: Annotated[int, Parameter("Least-squares steps", range=(1, 100))] = 8,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.01,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 40,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Invert by a few least-squares steps, then fill the ill-conditioned frequencies by total variation (RTS).
@@ -55,6 +56,8 @@ def rts(
         Stop the second stage when one iteration changes susceptibility by less than this share.
     max_iterations : int
         Stop the second stage at the latest after so many iterations.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -80,7 +83,7 @@ def rts(
     Kames et al., NeuroImage 2018, 10.1016/j.neuroimage.2017.11.018;
     Fong and Saunders, SIAM J Sci Comput 2011, 10.1137/10079687X (LSMR)
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error)
+    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, integrated=integrated_kernel)
     weight = np.sqrt(padded.precision / np.float32(padded.typical_precision))
     first = least_squares(
         lambda x: weight * padded.convolved(x), lambda y: padded.convolved(weight * y), weight * padded.data,

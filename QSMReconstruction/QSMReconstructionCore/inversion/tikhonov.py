@@ -23,6 +23,7 @@ def tikhonov(
     regularizer: Annotated[str, Parameter("Quantity kept small", choices=("gradient", "identity"))] = "gradient",
     regularization: Annotated[float, Parameter("Regularization", unit="1/ppm or mm/ppm", range=(0.01, 1e5))] = 60.0,
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(0, 0.1))] = 0.001,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Invert the dipole field with a quadratic penalty, in closed form: two Fourier transforms.
@@ -44,6 +45,8 @@ def tikhonov(
         Reciprocal of a typical gradient in mm/ppm, or of a typical susceptibility in 1/ppm.
     model_error : float
         What the field deviates from the dipole model besides noise, in ppm, added to the noise in quadrature.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -67,7 +70,7 @@ def tikhonov(
     ----------
     Bilgic et al., J Magn Reson Imaging 2014, 10.1002/jmri.24365
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error)
+    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, integrated=integrated_kernel)
     progress(0.1, "closed form")
     spectrum = forward(padded.data)
     penalty = np.float32(regularization**2 / padded.typical_precision)

@@ -20,6 +20,7 @@ def tsvd(
     *,
     weights: np.ndarray | None = None,
     threshold: Annotated[float, Parameter("Kernel threshold", range=(0.001, 0.66))] = 0.05,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Divide by the dipole kernel where it is not small, and leave the rest out (TSVD): two Fourier transforms.
@@ -37,6 +38,8 @@ def tsvd(
     threshold : float
         Frequencies where |D| is smaller are left out. They hold contrast, too, and far more is lost than with `tkd` at
         the same value: hence the smaller default.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -59,7 +62,7 @@ def tsvd(
     ----------
     Wharton et al., Magn Reson Med 2010, 10.1002/mrm.22334
     """
-    padded = PaddedField.around(field, mask, grid, weights)
+    padded = PaddedField.around(field, mask, grid, weights, integrated=integrated_kernel)
     progress(0.1, "division by the dipole kernel")
     spectrum = forward(padded.data)
     dipole = padded.dipole

@@ -33,6 +33,7 @@ def weak_harmonic_tv(
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 60,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Fit susceptibility with total variation together with a harmonic field, the rest of the background (WH-QSM).
@@ -66,6 +67,8 @@ def weak_harmonic_tv(
         Stop when one iteration changes susceptibility by less than this share.
     max_iterations : int
         Stop at the latest after so many iterations.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -90,7 +93,9 @@ def weak_harmonic_tv(
     ----------
     Milovic et al., Magn Reson Med 2019, 10.1002/mrm.27483
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, margin=margin)
+    padded = PaddedField.around(
+        field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
+    )
     unit = padded.typical_precision if weighting == "median" else 1.0
     solver = _Solver(padded, phase_scale, regularization * unit, harmonicity * np.sqrt(unit))
     for iteration in range(max_iterations):

@@ -27,6 +27,7 @@ def weighted_tv(
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 60,
     correction_interval: Annotated[int, Parameter("Iterations between corrections", range=(0, 1000))] = 15,
+    integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Invert the dipole field with noise weights and total variation, leaving the surroundings free.
@@ -62,6 +63,8 @@ def weighted_tv(
     correction_interval : int
         Every so many iterations the field that background removal has taken away from the current estimate is put back
         (needs `lost`); 0 never does.
+    integrated_kernel : bool
+        Take voxels for uniformly magnetized boxes. Not the default on any voxels: see `PaddedField.dipole`.
     progress : callable
         See `progress`.
 
@@ -92,7 +95,9 @@ def weighted_tv(
     Milovic et al., Magn Reson Med 2018, 10.1002/mrm.27073 (weights in a split data term);
     Liu et al., Magn Reson Med 2017, 10.1002/mrm.26331 (sources outside the mask)
     """
-    padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, margin=margin)
+    padded = PaddedField.around(
+        field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
+    )
     known = padded.precision > 0
     measured = padded.data.copy()
 

@@ -104,6 +104,18 @@ def frequencies(
     return k[:, None, None], j[None, :, None], i[None, None, :]
 
 
+def mean_over_frequencies(transfer: np.ndarray, shape: tuple[int, int, int]) -> float:
+    """Mean of an even transfer function over all frequencies of `shape`, of which `forward` keeps about half.
+
+    It is also the value that the convolution with it leaves of a single voxel.
+    """
+    counts = np.full(transfer.shape[2], 2.0)
+    counts[0] = 1
+    if shape[2] % 2 == 0:
+        counts[-1] = 1
+    return float(transfer.sum(axis=(0, 1), dtype=np.float64) @ counts / np.prod(shape))
+
+
 def convolve_padded(
     volume: np.ndarray,
     spacing: tuple[float, float, float],
