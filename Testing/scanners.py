@@ -53,6 +53,7 @@ class Storage:
     units_per_value: float = 1.0
     unit_code: str = ""
     private: dict[tuple[int, int], tuple[str, object]] = field(default_factory=dict)
+    description: str = "gre_qsm"
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,21 @@ MANNERS = {
     "canon": Manner(
         "CANON_MEC",
         (Storage(_M, 2001, ("MAGNITUDE",)), Storage(_P, 2002, ("PHASE",), **_SIEMENS_PHASE)),
+    ),
+    "hitachi": Manner(
+        "Hitachi Medical Corporation",
+        (
+            Storage(_M, 3, ("OTHER",), description="GRE 3D"),
+            Storage(_P, 4, ("OTHER",), description="GRE 3D phase", intercept=-2048, units_per_value=2048 / np.pi),
+        ),
+        opposite_sign=True, echo_numbers=False,
+    ),
+    "philips real imaginary": Manner(
+        "Philips Medical Systems",
+        tuple(
+            Storage(kind, 401, (f"{word}_FFE", word, "FFE"), slope=16.0, intercept=-32768.0, rescaled=True)
+            for kind, word in ((_R, "R"), (_I, "I"))
+        ),
     ),
 }  # fmt: skip
 
@@ -211,7 +227,7 @@ def _head(scan: Acquisition, manner: Manner, storage: Storage, stored: np.ndarra
     dataset.SeriesInstanceUID = f"{_ROOT}2.{storage.series}"
     dataset.FrameOfReferenceUID = _ROOT + "3"
     dataset.SeriesNumber = storage.series
-    dataset.SeriesDescription = dataset.ProtocolName = "gre_qsm"
+    dataset.SeriesDescription, dataset.ProtocolName = storage.description, "gre_qsm"
     dataset.SequenceName = manner.sequence
     dataset.MagneticFieldStrength = f"{scan.field_strength:g}"
     dataset.SamplesPerPixel = 1

@@ -18,8 +18,6 @@ from QSMReconstructionCore.io.dicom.stacks import find_stacks
 from QSMReconstructionCore.io.nifti import read_nifti
 from QSMReconstructionCore.io.polarity import alternating_slices, negate_alternate
 from QSMReconstructionCore.phantom import head_phantom
-from QSMReconstructionCore.pipeline import reconstruct
-from QSMReconstructionCore.recipe import Recipe
 from scanners import MANNERS, PATIENT, export
 from small_scan import small_scan
 
@@ -54,22 +52,11 @@ def test_a_scan_comes_back_as_it_was_written(tmp_path, coarse_head, manner):
     assert read.grid.same_geometry(written.grid)
     scale = read.magnitude.max() / written.magnitude.max()
     bright = written.magnitude > 0.02 * written.magnitude.max()
-    coarse = 0.02 if manner.startswith("ge") else PHASE_STEP * 1.001
+    coarse = 0.02 if manner.startswith("ge") or "imaginary" in manner else PHASE_STEP * 1.001
     assert phase_error(read, written)[bright].max() <= coarse
     np.testing.assert_allclose(read.magnitude, written.magnitude * scale, atol=1e-3 * read.magnitude.max())
     assert np.abs(read.phase).max() <= np.float32(np.pi)
     assert set(read.sources) >= {"echo_times", "field_strength", "imaging_frequency", "orientation", "phase"}
-
-
-@pytest.mark.parametrize("manner", ["siemens", "philips enhanced", "ge"])
-def test_the_map_is_that_of_the_scan_itself(tmp_path, coarse_head, manner):
-    recipe = Recipe.preset("preview")
-    written = coarse_head.acquisition
-    direct = reconstruct(written, recipe, mask=coarse_head.mask).susceptibility
-    read = read_dicom(export(tmp_path / "scan", written, MANNERS[manner]))
-    again = reconstruct(read, recipe, mask=coarse_head.mask).susceptibility
-    assert np.linalg.norm(again - direct) < 0.03 * np.linalg.norm(direct)  # storage rounds phase and magnitude
-    assert np.abs(np.mean(again[coarse_head.mask] - direct[coarse_head.mask])) < 1e-4
 
 
 def test_every_fact_tells_where_it_came_from(tmp_path):

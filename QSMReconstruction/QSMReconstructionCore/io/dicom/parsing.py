@@ -22,7 +22,15 @@ def read_dataset(path: str | os.PathLike, *, pixels: bool) -> Dataset | None:
     """
     pydicom = imported_pydicom()
     try:
-        return pydicom.dcmread(path, stop_before_pixels=not pixels, force=_lacks_preamble(path))
+        dataset = pydicom.dcmread(path, stop_before_pixels=not pixels, force=_lacks_preamble(path))
+        if "TransferSyntaxUID" not in dataset.file_meta:
+            implicit, little = dataset.original_encoding
+            dataset.file_meta.TransferSyntaxUID = (
+                pydicom.uid.ImplicitVRLittleEndian if implicit
+                else pydicom.uid.ExplicitVRLittleEndian if little
+                else pydicom.uid.ExplicitVRBigEndian
+            )  # fmt: skip
+        return dataset
     except pydicom.errors.InvalidDicomError:
         return None
     except OSError as error:
