@@ -65,7 +65,7 @@ def robust_threshold(
     progress(0.0, "combining echoes")
     magnitude = root_sum_of_squares(acquisition)
     progress(0.3, "threshold")
-    mask = magnitude > _threshold(magnitude, level)
+    mask = magnitude > signal_threshold(magnitude, level)
     if smoothing > 0:
         progress(0.4, "smoothing")
         mask = smoothed(mask, acquisition.grid, smoothing)
@@ -110,7 +110,8 @@ def without_small_parts(mask: np.ndarray, grid: Grid, diameter: float) -> np.nda
     return large[labels]
 
 
-def _threshold(magnitude: np.ndarray, level: float) -> float:
+def signal_threshold(magnitude: np.ndarray, level: float) -> float:
+    """Magnitude from which on there is signal: see the Notes of `robust_threshold`."""
     values = magnitude.ravel()
     values = values[:: max(1, values.size // _SAMPLES)]
     low, air, brightest = np.percentile(values, (5, 15, 99))

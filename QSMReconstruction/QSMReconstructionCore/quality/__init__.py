@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import protocol
+from . import echoes, phase, protocol
+from .sample import Sample
 from .verdict import BAD, CAUTION, GOOD, LEVELS, NOT_ASSESSED, Verdict
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def assess_acquisition(acquisition: Acquisition) -> tuple[Verdict, ...]:
     tuple of Verdict
         One for every check, good ones and those that could not be assessed included.
     """
-    return tuple(check(acquisition) for check in protocol.CHECKS)
+    told = [check(acquisition) for check in protocol.CHECKS]
+    sample = Sample(acquisition)
+    for question, measure in (*phase.CHECKS, *echoes.CHECKS):
+        told.append(question.judged(measure(sample) if sample.tells else "Too few voxels give signal."))
+    return tuple(told)
 
 
 def assess_reconstruction(reconstruction: Reconstruction, acquisition: Acquisition) -> tuple[Verdict, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..acquisition import GAMMA_BAR, Acquisition
@@ -9,25 +11,25 @@ from .verdict import BAD, CAUTION, GOOD, NOT_ASSESSED, Question, Verdict
 
 #: Spacings of echoes that differ by less than this part are equal: headers round echo times.
 _SAME_SPACING = 0.02
-#: Product of the last echo time (s) and B0 (T) below which tissue has gained little phase: 10 ms at 3 T, 4.3 ms at 7 T.
-#: A field of 0.02 ppm, the contrast of gray and white matter, has then turned the phase by 0.16 rad: a noise of 1 / 6.
-_SHORT = 0.03
+#: Product of last echo time (ms) and B0 (T) below which tissue has gained little phase: 10 ms at 3 T, 4.3 ms at 7 T.
+#: A field of 0.02 ppm, the contrast of gray and white matter, has then turned the phase by 0.16 rad, as noise of 1 / 6.
+_SHORT = 30.0
 #: Angles to B0 that differ by more than this, in degrees, are not those of the same slices.
 _SAME_ANGLE = 2.0
 
 ECHOES = Question(
     "echo_count", "Number of echoes",
     good="The scan has {value} echoes.",
-    fault="The scan has {value} echo(es): fewer than three leave nothing over from which the fit could be checked.",
+    fault="The scan has fewer than three echoes ({value}), which leave nothing over to check the fit of the field by.",
     action="Prefer scans of three echoes or more; with one echo, the phase offset of the coils stays in the field.",
     caution=2, bad=-np.inf, decimals=0,
 )  # fmt: skip
 LAST_ECHO = Question(
     "last_echo_time", "Last echo time",
-    good="The last echo, times B0, comes at {value}, late enough for the contrast of tissue.",
-    fault="The last echo, times B0, comes at {value}: tissue has turned its phase only a little, so the map is noisy.",
+    good="The last echo comes at {value}, late enough for the contrast of tissue at this field strength.",
+    fault="The last echo comes at {value}: tissue has turned its phase only a little by then, so the map is noisy.",
     action="Scan with a last echo near the T2* of the tissue, for instance 30 ms at 3 T.",
-    caution=_SHORT, bad=-np.inf, unit="s T", decimals=3,
+    caution=_SHORT / 3, bad=-np.inf, unit="ms", decimals=1,
 )  # fmt: skip
 ECHO_SPACING = Question(
     "echo_spacing", "Echo spacing",
@@ -60,7 +62,8 @@ def echo_count(scan: Acquisition) -> Verdict:
 
 def last_echo_time(scan: Acquisition) -> Verdict:
     """Whether phase had the time to develop."""
-    return LAST_ECHO.judged(scan.echo_times[-1] * scan.field_strength)
+    limited = replace(LAST_ECHO, caution=_SHORT / scan.field_strength)
+    return limited.judged(1000 * scan.echo_times[-1])
 
 
 def echo_spacing(scan: Acquisition) -> Verdict:

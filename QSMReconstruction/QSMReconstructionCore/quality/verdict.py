@@ -92,9 +92,11 @@ class Question:
     unit: str = ""
     decimals: int = 2
 
-    def judged(self, value: float) -> Verdict:
-        """The verdict on a measured value."""
-        value = float(value)
+    def judged(self, measured: float | str) -> Verdict:
+        """The verdict on a measured value, or that there is none for the reason given instead of a value."""
+        if isinstance(measured, str):
+            return self.not_assessed(measured)
+        value = float(measured)
         if not math.isfinite(value):
             return self.not_assessed("It cannot be measured in these data.")
         sign = -1 if self.bad < self.caution else 1
