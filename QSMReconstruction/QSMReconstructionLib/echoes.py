@@ -16,6 +16,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from QSMReconstructionCore.acquisition import Acquisition, checked_echo_times
 from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.io.phase_scale import Scale, phase_in_radians
 from QSMReconstructionCore.io.protocol import protocol_of
 
 from .geometry import grid_of, ijk_to_ras
@@ -87,8 +88,11 @@ class Scan:
             np.stack([voxels(image).astype(np.float32, copy=False) for image in images])
             for images in (self.magnitude, self.phase)
         )
+        sources = dict(self.sources)
+        if "phase" not in sources:  # loaded by another reader, so maybe as the scanner stores it
+            phase, sources["phase"] = phase_in_radians([Scale()], [phase])
         return Acquisition(
-            magnitude, phase, self.echo_times, self.field_strength, self.grid, self.imaging_frequency, self.sources,
+            magnitude, phase, self.echo_times, self.field_strength, self.grid, self.imaging_frequency, sources,
             self.protocol,
         )  # fmt: skip
 
@@ -313,13 +317,13 @@ def _index_values(magnitude, phase) -> list[float]:
     for sequence in (magnitude, phase):
         if isinstance(sequence, (list, tuple)) or not sequence.IsA("vtkMRMLSequenceNode"):
             continue
-        name, unit = sequence.GetName(), sequence.GetIndexUnit()
+        name = sequence.GetName()
+        values, unit = _echo_index(sequence)
         if unit not in _PER_SECOND:
             raise ValueError(
                 f"Sequence '{name}' must be indexed by echo time in ms or s, but its index unit is '{unit or ''}'. "
                 "Correct it in the Sequences module, or give the echo times."
             )
-        values = [sequence.GetNthIndexValue(item) for item in range(sequence.GetNumberOfDataNodes())]
         try:
             found = [float(value) / _PER_SECOND[unit] for value in values]
         except ValueError:
@@ -383,6 +387,17 @@ def _carried(nodes: Sequence, attribute: str) -> dict:
             f"Attribute {attribute} must be a JSON object of texts, but it is '{told}'. Load the scan again."
         )
     return carried
+
+
+def _echo_index(sequence) -> tuple[list[str], str]:
+    """Index values and unit; without a unit, from the attributes that Slicer's MultiVolumeImporter sets."""
+    unit = sequence.GetIndexUnit()
+    values = [sequence.GetNthIndexValue(item) for item in range(sequence.GetNumberOfDataNodes())]
+    if not unit and sequence.GetAttribute("MultiVolume.FrameIdentifyingDICOMTagName") == "EchoTime":
+        labels = (sequence.GetAttribute("MultiVolume.FrameLabels") or "").split(",")
+        if len(labels) == len(values):
+            return labels, sequence.GetAttribute("MultiVolume.FrameIdentifyingDICOMTagUnits") or "ms"
+    return values, unit
 
 
 def _in_ms(times: Sequence[float]) -> str:

@@ -172,6 +172,40 @@ def test_the_vendor_in_the_sidecar_decides_the_sign(files, acquisition):
     assert "negated" in scan.sources["phase"]
 
 
+@pytest.fixture
+def parts(tmp_path, acquisition):
+    """Real and imaginary part in one 4D file each."""
+    complex_image = acquisition.magnitude * np.exp(1j * acquisition.phase)
+    for name, values in (("real", complex_image.real), ("imaginary", complex_image.imag)):
+        write_nifti(tmp_path / f"{name}.nii.gz", values, acquisition.grid)
+    return {name: [tmp_path / f"{name}.nii.gz"] for name in ("real", "imaginary")}
+
+
+def test_real_and_imaginary_part_are_the_scan(parts, acquisition):
+    scan = read_scan(**parts, echo_times=acquisition.echo_times, field_strength=3)
+    np.testing.assert_allclose(scan.phase, acquisition.phase, atol=1e-5)
+    np.testing.assert_allclose(scan.magnitude, acquisition.magnitude, rtol=1e-5)
+    assert scan.sources["phase"] == "real and imaginary part"
+    assert scan.sources["phase_sign"].startswith("assumed: as exported by the unnamed vendor")
+
+
+def test_the_vendor_decides_the_sign_of_real_and_imaginary_part(parts, acquisition):
+    (parts["real"][0].parent / "real.json").write_text(json.dumps({"Manufacturer": "GE MEDICAL SYSTEMS"}))
+    scan = read_scan(**parts, echo_times=acquisition.echo_times, field_strength=3)
+    np.testing.assert_allclose(scan.phase, -acquisition.phase, atol=1e-5)
+    assert "slice_polarity" in scan.sources
+
+
+def test_parts_that_do_not_make_a_pair_are_named(parts, series):
+    facts = dict(echo_times=(0.004, 0.012, 0.02), field_strength=3)
+    with pytest.raises(ValueError, match="imaginary has no file"):
+        read_scan(real=parts["real"], **facts)
+    with pytest.raises(ValueError, match="phase cannot go with .*real"):
+        read_scan(phase=series["phase"], real=parts["real"], **facts)
+    with pytest.raises(ValueError, match="The real part has values from .* so zero is not where the header says"):
+        read_scan(real=series["magnitude"], imaginary=parts["imaginary"], **facts)
+
+
 def test_a_mask_must_lie_on_the_scan(tmp_path, acquisition):
     grid = acquisition.grid
     write_nifti(tmp_path / "mask.nii.gz", np.ones(grid.shape, bool), grid)

@@ -245,6 +245,32 @@ def test_an_index_that_is_not_a_time_is_refused(sequences, unit):
         scan_from_nodes(*sequences)
 
 
+def test_a_sequence_of_the_multivolume_importer_has_its_echo_times_in_attributes(volumes, acquisition):
+    sequences = []
+    for role, nodes in zip(("magnitude", "phase"), volumes):
+        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", f"Head {role}")
+        for number, node in enumerate(nodes):
+            sequence.SetDataNodeAtValue(node, str(number))
+        sequence.SetIndexUnit("")
+        sequence.SetAttribute("MultiVolume.FrameIdentifyingDICOMTagName", "EchoTime")
+        sequence.SetAttribute("MultiVolume.FrameIdentifyingDICOMTagUnits", "ms")
+        sequence.SetAttribute("MultiVolume.FrameLabels", "4,12,20")
+        sequences.append(sequence)
+    assert scan_from_nodes(*sequences).acquisition.echo_times == acquisition.echo_times
+    sequences[0].SetAttribute("MultiVolume.FrameLabels", "4,12")
+    with pytest.raises(ValueError, match="its index unit is ''"):
+        scan_from_nodes(*sequences)
+
+
+def test_phase_as_the_scanner_stores_it_becomes_radians(volumes, acquisition):
+    for node in volumes[1]:
+        array = slicer.util.arrayFromVolume(node)
+        array[:] = np.clip(np.rint(array * 4096 / np.pi), -4096, 4095)
+    read = scan_from_nodes(*volumes, echo_times=acquisition.echo_times).acquisition
+    np.testing.assert_allclose(read.phase, acquisition.phase, atol=2e-3)
+    assert read.sources["phase"].startswith("12 bit integers")
+
+
 def test_index_values_that_are_no_numbers_are_refused(sequences):
     sequences[0].SetIndexTypeFromString("text")
     sequences[0].UpdateIndexValue("4", "first")
@@ -279,7 +305,7 @@ def test_nodes_of_other_classes_are_refused(volumes):
 
 
 def test_phase_that_is_not_in_radians_is_refused_in_the_words_of_the_core(volumes):
-    slicer.util.arrayFromVolume(volumes[1][0])[:] *= 1000
+    slicer.util.arrayFromVolume(volumes[1][0])[:] *= 100
     with pytest.raises(ValueError, match="phase must be in radians"):
         scan_from_nodes(volumes[0][0], volumes[1][0], echo_times=[0.02])
 

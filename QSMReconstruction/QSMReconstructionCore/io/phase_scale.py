@@ -8,6 +8,7 @@ for it: they fill the range of a known storage, or the vendor that uses this sto
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,14 +32,27 @@ _STORAGES = {
 _IN_USE = 0.002
 
 
+@dataclass(frozen=True)
+class Scale:
+    """From stored values to those of the header: slope * value + intercept."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the values differ from the stored ones."""
+        return (self.slope, self.intercept) != (1.0, 0.0)
+
+
 def phase_in_radians(
-    headers: Sequence[Header], stored: Sequence[np.ndarray], manufacturer: str | None = None
+    headers: Sequence[Header | Scale], stored: Sequence[np.ndarray], manufacturer: str | None = None
 ) -> tuple[np.ndarray, str]:
     """Phase in rad within [-pi, pi] from the stored values of its files.
 
     Parameters
     ----------
-    headers : sequence of Header
+    headers : sequence of Header or Scale
         One per file.
     stored : sequence of ndarray, shape (k, j, i) or (echo, k, j, i)
         The values of each file as stored, without slope and intercept.

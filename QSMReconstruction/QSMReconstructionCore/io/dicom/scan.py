@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...acquisition import GAMMA_BAR, Acquisition
 from ...progress import Progress, no_progress, part_of
 from ..complex_parts import magnitude_and_phase
-from ..phase_scale import phase_in_radians
+from ..phase_scale import Scale, phase_in_radians
 from ..polarity import same_polarity
 from ..vendors import OPPOSITE_SIGN, sign_source
 from .conventions import IMAGINARY, MAGNITUDE, PHASE, REAL, phase_scale
@@ -25,18 +24,6 @@ _PI = np.float32(np.pi)
 _ROUNDING = 1.001
 #: An imaging frequency further from that of the field strength than this part is not one of protons.
 _SAME_FREQUENCY = 0.05
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Slope and intercept, as `phase_in_radians` takes them."""
-
-    slope: float
-    intercept: float
-
-    @property
-    def scaled(self) -> bool:
-        return (self.slope, self.intercept) != (1.0, 0.0)
 
 
 def read_dicom(
@@ -140,7 +127,7 @@ def _phase(stored: Sequence[np.ndarray], stacks: Sequence[Stack]) -> tuple[np.nd
     told = {(frame.slope, frame.intercept) for stack in stacks for frame in stack.frames}
     if len(told) > 1:
         raise ValueError(f"{stacks[0].name.capitalize()} is scaled in several ways. Export the series again.")
-    scale = _Scale(*told.pop())
+    scale = Scale(*told.pop())
     vendor = first.vendor if first.vendor not in OPPOSITE_SIGN else None  # the sign is not changed here
     values, source = phase_in_radians([scale] * len(stored), stored, vendor)
     return np.clip(values, -_PI, _PI), f"assumed from the values, because no tag tells: {source}"
