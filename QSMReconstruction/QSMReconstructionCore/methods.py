@@ -20,6 +20,9 @@ from .background.resharp import resharp
 from .background.sharp import sharp
 from .background.vsharp import vsharp
 from .contrasts.r2star import arlo
+from .fieldmapping.echo_average import echo_average
+from .fieldmapping.laplacian import laplacian
+from .fieldmapping.nonlinear_fit import nonlinear_fit
 from .fieldmapping.romeo_linear import romeo_linear
 from .inversion.hd_qsm import hd_qsm
 from .inversion.ilsqr import ilsqr
@@ -57,7 +60,7 @@ STAGES = {
 _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality),
     "support": (surroundings,),
-    "field_map": (romeo_linear,),
+    "field_map": (romeo_linear, echo_average, nonlinear_fit, laplacian),
     "background": (vsharp, sharp, resharp, ismv, pdf, lbv),
     "inversion": (
         weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi, ilsqr,

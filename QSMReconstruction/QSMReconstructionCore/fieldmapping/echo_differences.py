@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +44,18 @@ class UnwrappedDifferences:
         return self.phase[self.inside] / np.float32(self.interval)
 
 
-def unwrapped_differences(acquisition: Acquisition, mask: np.ndarray, progress: Progress) -> UnwrappedDifferences:
+#: See `unwrapped_differences`.
+Unwrap = Callable[[np.ndarray, np.ndarray, np.ndarray, Progress], np.ndarray]
+
+
+def along_the_tree(phase: np.ndarray, inside: np.ndarray, weights: np.ndarray, progress: Progress) -> np.ndarray:
+    """Exact unwrapping of a phase in a mask along the tree of its best edges; see `unwrap_spatially`."""
+    return unwrap_spatially(phase, inside, weights=weights, progress=progress)
+
+
+def unwrapped_differences(
+    acquisition: Acquisition, mask: np.ndarray, progress: Progress, unwrap: Unwrap = along_the_tree
+) -> UnwrappedDifferences:
     """Unwrap the phase of the sum of S_{e+1} conj(S_e) over the pairs of echoes with the shortest spacing.
 
     Parameters
@@ -54,6 +66,9 @@ def unwrapped_differences(acquisition: Acquisition, mask: np.ndarray, progress: 
         Not empty.
     progress : callable
         Called with the fraction done; may raise `Cancelled`.
+    unwrap : callable
+        Takes a phase and the mask, both cropped to its bounding box, the ROMEO weights of the edges, and progress;
+        gives the unwrapped phase.
 
     Returns
     -------
@@ -64,7 +79,7 @@ def unwrapped_differences(acquisition: Acquisition, mask: np.ndarray, progress: 
     phase, magnitude, interval = _phase_to_unwrap(acquisition, box, part_of(progress, 0.0, 0.2))
     weights = edge_weights(phase, magnitude=magnitude)
     quality = mean_of_incident(weights, inside)[inside]
-    unwrapped = unwrap_spatially(phase, inside, weights=weights, progress=part_of(progress, 0.2, 1.0))
+    unwrapped = unwrap(phase, inside, weights, part_of(progress, 0.2, 1.0))
     return UnwrappedDifferences(inside, unwrapped, quality, interval)
 
 

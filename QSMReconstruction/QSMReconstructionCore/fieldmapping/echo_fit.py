@@ -10,21 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtri
 
 from ..acquisition import Acquisition
 from ..numerics.romeo_weights import wrapped
 from ..progress import Progress, no_progress
-from .phase_noise import noise_floor_factor
+from .phase_noise import largest_misfit, noise_floor_factor
 
 #: Voxels fitted at once.
 _BATCH = 1 << 16
 
 #: Squared magnitude, relative to the mean, that voxels without signal are given: they come out as pure noise.
 _NO_SIGNAL = np.float32(1e-10)
-
-#: A misfit with a smaller chance than this under pure noise says that the phase is not a straight line.
-_SIGNIFICANCE = 1e-3
 
 #: Power of the echo time with which phase departs from a straight line. Where a voxel holds a skewed distribution of
 #: fields, the argument of its signal has no quadratic term: the first departure is cubic.
@@ -77,6 +73,13 @@ class Echoes:
         weight *= weight
         weight *= self.trust
         return np.maximum(weight, _NO_SIGNAL, out=weight), self.phase[:, places]
+
+    def echo(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Weight (squared magnitude, never 0) and phase of one echo, both of shape (n,)."""
+        weight = self.magnitude[number, self.voxels] / self.scale
+        weight *= weight
+        weight *= self.trust[number]
+        return np.maximum(weight, _NO_SIGNAL, out=weight), self.phase[number, self.voxels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,11 +267,6 @@ def refine_slopes(
             doubt = (slope[straight] - fit.slope[straight]) / 2
             deviation[straight] = np.hypot(deviation[straight], doubt)
     return SlopeEstimate(slope, deviation, residual)
-
-
-def largest_misfit(freedom: int) -> float:
-    """Largest misfit, over sigma^2, that noise explains."""
-    return float(chdtri(freedom, _SIGNIFICANCE)) if freedom else 0.0
 
 
 def _without_late_echoes(echoes, chosen, slope, offset, variance, trust, freedom):

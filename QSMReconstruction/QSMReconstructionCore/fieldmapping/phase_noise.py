@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import binary_erosion
-from scipy.special import gammaincinv
+from scipy.special import chdtri, gammaincinv
 
 #: No phase is trusted beyond this, in rad, however little the echoes disagree: a tenth of a 12-bit phase step.
 _FINEST_PHASE = 1.5e-4
+
+#: A misfit with a smaller chance than this under pure noise says that the phase is not as the model has it.
+_SIGNIFICANCE = 1e-3
 
 
 def noise_variance(misfit: np.ndarray, freedom: int, weight: np.ndarray) -> float:
@@ -83,3 +86,33 @@ def noise_floor_factor(squared_snr: np.ndarray, echoes: int) -> np.ndarray:
     Squared magnitudes are too large by 2 sigma^2 on average. `squared_snr` is their sum over the echoes, over sigma^2.
     """
     return np.sqrt(squared_snr / np.maximum(squared_snr - 2 * echoes, 0.01 * squared_snr))
+
+
+def largest_misfit(freedom: int) -> float:
+    """Largest misfit, over sigma^2, that noise explains."""
+    return float(chdtri(freedom, _SIGNIFICANCE)) if freedom else 0.0
+
+
+def disagreement_factor(misfit: np.ndarray, freedom: int) -> np.ndarray:
+    """By how much standard deviations are too small where the echoes disagree by more than noise (Birge ratio).
+
+    Parameters
+    ----------
+    misfit : ndarray, float32, shape (n,)
+        Weighted sum of squared residuals over sigma^2.
+    freedom : int
+        Its degrees of freedom. Without any, nothing is known and the factor is 1.
+
+    Returns
+    -------
+    ndarray, float32, shape (n,)
+        The factor that makes all residuals as large as their standard deviation; 1 where noise explains them.
+
+    References
+    ----------
+    Birge RT. The calculation of errors by the method of least squares. Phys Rev 1932;40:207-227.
+    doi: 10.1103/PhysRev.40.207
+    """
+    if not freedom:
+        return np.ones_like(misfit)
+    return np.sqrt(np.where(misfit > np.float32(largest_misfit(freedom)), misfit / freedom, np.float32(1)))

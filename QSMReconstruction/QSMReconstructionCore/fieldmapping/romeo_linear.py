@@ -7,20 +7,15 @@ from typing import Annotated
 import numpy as np
 
 from ..acquisition import Acquisition, checked_mask
-from ..numerics.romeo_weights import wrapped
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import FieldMap
 from .bipolar import Readout, without_odd_even_phase
 from .echo_differences import unwrapped_differences
-from .echo_fit import Echoes, SlopeEstimate, fit_lines, largest_misfit, refine_slopes
+from .echo_fit import Echoes
+from .echo_line import best_slopes, slope_of_single_echo
 from .echo_variance import distrusting, notes_on, spoiled_echoes
 from .lost_turns import field_map_of
-from .phase_noise import noise_floor_factor, noise_variance, ripple_variance
-from .phase_offset import offset_variance, smooth_offset
-
-#: Misfit, over what noise explains, at which the intercept of a voxel loses half its say on the smooth offset.
-_BROKEN = 5.0
 
 
 def romeo_linear(
@@ -95,50 +90,17 @@ def romeo_linear(
     differences = unwrapped_differences(acquisition, mask, part_of(progress, 0.1, 0.5))
     echoes = Echoes.of(acquisition, mask)
     if len(echoes.times) == 1:
-        found = _single_echo(differences.phase, echoes, differences.inside)
+        found = slope_of_single_echo(differences, echoes)
     else:
         progress(0.5, "judging the echoes")
         slope = differences.slope
         spoiled = spoiled_echoes(echoes, slope)
         notes += notes_on(spoiled, acquisition.echo_times)
-        echoes = distrusting(echoes, spoiled)
-        smooth = phase_offset == "smooth"
-        spacing = acquisition.grid.spacing
-        found = _line(echoes, slope, differences.inside, spacing, smooth, offset_scale, part_of(progress, 0.5, 0.9))
+        found = best_slopes(
+            distrusting(echoes, spoiled), slope, differences.inside, acquisition.grid.spacing,
+            phase_offset == "smooth", offset_scale, part_of(progress, 0.5, 0.9),
+        )  # fmt: skip
     progress(0.9, "noise map")
     field_map = field_map_of(found, differences, acquisition, mask, notes)
     progress(1.0, "field map")
     return field_map
-
-
-def _line(echoes, slope, inside, spacing, smooth: bool, offset_scale: float, progress: Progress) -> SlopeEstimate:
-    """The line through two or more echoes."""
-    fit = fit_lines(echoes, slope, part_of(progress, 0.0, 0.5))
-    freedom = len(echoes.times) - 2
-    variance = noise_variance(fit.misfit, freedom, fit.weight) if freedom else None
-    if not smooth and freedom:
-        return refine_slopes(echoes, fit, variance, progress=part_of(progress, 0.5, 1.0))
-
-    # Broken voxels must not bend the offset: they lose weight as their misfit exceeds what noise explains.
-    information = 1 / fit.intercept_variance
-    if freedom:
-        information /= 1 + fit.misfit * np.float32(1 / (_BROKEN * freedom * variance))
-    offset = smooth_offset(fit.intercept, information, inside, spacing, offset_scale, part_of(progress, 0.5, 0.8))
-    if not freedom:
-        distance = wrapped(offset - fit.intercept)
-        variance = noise_variance(distance**2 / fit.intercept_variance, 1, fit.weight)
-    if not smooth:
-        return refine_slopes(echoes, fit, variance, progress=part_of(progress, 0.8, 1.0))
-    straight = fit.misfit <= variance * largest_misfit(freedom)
-    noise = np.float32(variance) * fit.intercept_variance
-    about_offset = offset_variance(fit.intercept, offset, noise, straight, inside, spacing)
-    return refine_slopes(echoes, fit, variance, offset, about_offset, part_of(progress, 0.8, 1.0))
-
-
-def _single_echo(unwrapped: np.ndarray, echoes: Echoes, inside: np.ndarray) -> SlopeEstimate:
-    """The phase over the echo time, with the phase offset left in it."""
-    weight = echoes.at(slice(None))[0][0]
-    variance = np.float32(ripple_variance(unwrapped, weight, inside))
-    deviation = np.sqrt(variance / weight) * noise_floor_factor(weight / variance, 1)
-    time = echoes.times[0]
-    return SlopeEstimate(unwrapped[inside] / time, deviation / time, np.zeros_like(deviation))
