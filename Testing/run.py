@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""The two commands of the project. They need Python 3.10 to 3.13 and nothing else.
+"""The commands of the project. They need Python 3.10 to 3.13 and nothing else.
 
     python3 Testing/run.py demo [--help]     from simulated scanner phase to maps, region table, scene, pictures, report
     python3 Testing/run.py test [options]    every layer of the tests; options and paths go to pytest
+    python3 Testing/run.py benchmark [--help]    cost and accuracy of every method on the digital head phantom
 
-Both run in an environment of their own, `Testing/.venv`. It is made on first use from the exact versions listed in
+All run in an environment of their own, `Testing/.venv`. It is made on first use from the exact versions listed in
 `requirements.txt`, and made again when that list or the Python that makes it has changed. Deleting the folder undoes
 everything. This file uses the standard library only, and parses under older Pythons so that it can say what is wrong.
 """
@@ -24,7 +25,7 @@ REPOSITORY = TESTING.parent
 OLDEST, NEWEST = (3, 10), (3, 13)
 
 #: What each command runs inside the environment.
-COMMANDS = {"demo": ("-m", "demo"), "test": ("-m", "pytest")}
+COMMANDS = {"demo": ("-m", "demo"), "test": ("-m", "pytest"), "benchmark": ("-m", "benchmarks")}
 
 
 class CannotRun(Exception):  # noqa: N818  (its text is the whole message to the user)

@@ -1,4 +1,4 @@
-"""The starter of the two commands: what it says, what it makes, and when it makes it again."""
+"""The starter of the commands: what it says, what it makes, and when it makes it again."""
 
 import importlib.util
 import os
@@ -95,7 +95,7 @@ def test_tests_run_everywhere_unless_a_path_is_given():
 
 
 @pytest.mark.parametrize(("arguments", "status"), [([], 2), (["dance"], 2), (["--help"], 0)])
-def test_anything_but_the_two_commands_shows_what_they_are(arguments, status):
+def test_anything_but_the_commands_shows_what_they_are(arguments, status):
     done = subprocess.run([sys.executable, str(RUN), *arguments], capture_output=True, text=True)
     assert done.returncode == status
     assert "run.py demo" in done.stderr and "run.py test" in done.stderr

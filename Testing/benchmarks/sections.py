@@ -1,0 +1,257 @@
+"""The parts of the benchmark; each yields the rows of its table as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from QSMReconstructionCore.fieldmapping.unwrapping import unwrap_spatially
+from QSMReconstructionCore.methods import METHODS
+from QSMReconstructionCore.metrics import nrmse, score
+from QSMReconstructionCore.numerics.fourier import counted_ffts, fast_shape
+from QSMReconstructionCore.numerics.romeo_weights import edge_weights
+from QSMReconstructionCore.phantom import LABELS, Phantom
+from QSMReconstructionCore.pipeline import Reconstruction, weights_of
+from QSMReconstructionCore.recipe import PRESETS, Recipe
+from QSMReconstructionCore.referencing import ReferenceRegion
+
+from .scenes import DISTURBANCES, SCENARIOS, head
+from .stage_meter import Cost, Meter, metered, seconds_of_a_pair, tracing
+
+#: The region that the reference method "region" is given.
+_WHITE_MATTER = next(label for label, name in LABELS.items() if name == "White matter")
+
+Rows = Iterator[dict]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all parts share.
+
+    Attributes
+    ----------
+    phantom : Phantom
+        The scan of all parts but `scenarios`.
+    voxel_size : float
+        In mm.
+    pair_seconds : float
+        Time of a pair of Fourier transforms of the scan's size, in s.
+    options : dict
+        Of the phantom.
+    """
+
+    phantom: Phantom
+    voxel_size: float
+    pair_seconds: float
+    options: dict
+
+    @classmethod
+    def of(cls, voxel_size: float, **options) -> Bench:
+        """Simulate the scan and time the transforms."""
+        phantom = head(voxel_size, **options)
+        return cls(phantom, voxel_size, seconds_of_a_pair(phantom.mask.shape), options)
+
+    def cost(self, cost: Cost) -> dict:
+        """A cost as cells of a table."""
+        shape = self.phantom.mask.shape
+        return {
+            "s": cost.seconds,
+            "cpu s": cost.cpu_seconds,
+            "time in FFT pairs": cost.seconds / self.pair_seconds,
+            "FFT pairs": cost.fft_voxels / (2 * int(np.prod(fast_shape(shape)))),
+            "peak volumes": cost.peak_bytes / (4 * int(np.prod(shape))),
+        }
+
+
+def method_rows(bench: Bench) -> Rows:
+    """Every method of every stage within the default recipe, from raw phase."""
+    default = Recipe.preset("default")
+    first = metered(bench.phantom, default, mask=bench.phantom.mask)
+    for stage, methods in METHODS.items():
+        for name in methods:
+            row = {"stage": stage, "method": name}
+            given = {} if stage == "mask" else {"mask": bench.phantom.mask}
+            if (stage, name) == ("reference", "region"):
+                given["reference_region"] = ReferenceRegion("White matter", bench.phantom.labels == _WHITE_MATTER)
+            recipe = default.with_values({f"{stage}.method": name})
+            try:
+                # The first run holds the stages before this one, so that they are not computed again.
+                same = stage != "mask" and recipe == default
+                run = first if same else metered(bench.phantom, recipe, kept=first.cache, **given)
+            except ValueError as error:
+                yield row | {"note": str(error)}
+                continue
+            cost = bench.cost(run.costs[stage]) if stage in run.costs else {}
+            row |= cost | {"iterations": run.iterations.get(stage)}
+            yield row | {"own error %": _own_error(stage, run.result, bench.phantom)} | agreement(
+                run.result.susceptibility, bench.phantom
+            )
+
+
+def isolated_rows(bench: Bench) -> Rows:
+    """Background methods from the true total field, inversions from the true local field, with the scan's noise."""
+    phantom, grid = bench.phantom, bench.phantom.acquisition.grid
+    mask = phantom.mask
+    noise = metered(phantom, Recipe.preset("default"), mask=mask).result.field_map.noise
+    weights = weights_of(noise, mask)
+    # Voxels without any phase have no bound on their noise; they carry no weight either.
+    error = np.random.default_rng(0).standard_normal(mask.shape, dtype=np.float32) * np.minimum(noise, 0.1)
+    fields = {"background": phantom.total_field, "inversion": phantom.local_field}
+    given = {"weights": weights, "magnitude": phantom.acquisition.magnitude}
+    for stage, field in fields.items():
+        field = np.where(mask, field + error, np.float32(0))
+        for name, method in METHODS[stage].items():
+            row = {"stage": stage, "method": name}
+            with tracing(), counted_ffts() as count:
+                meter = Meter(count)
+                meter.start()
+                try:
+                    found = method.run(field, mask, grid, given=given, parameters={})
+                except ValueError as reason:
+                    yield row | {"note": str(reason)}
+                    continue
+                row |= bench.cost(meter.stop())
+            if stage == "background":
+                yield row | _similarity(score(found.field, phantom.local_field, mask))
+            else:
+                yield row | agreement(found, phantom)
+
+
+def matrix_rows(bench: Bench) -> Rows:
+    """Every background method with every inversion, from raw phase."""
+    default = Recipe.preset("default")
+    first = metered(bench.phantom, default, mask=bench.phantom.mask)
+    for background in METHODS["background"]:
+        kept = first.cache
+        for inversion in METHODS["inversion"]:
+            recipe = default.with_values({"background.method": background, "inversion.method": inversion})
+            row = {"background": background, "inversion": inversion}
+            try:
+                run = metered(bench.phantom, recipe, mask=bench.phantom.mask, kept=kept)
+            except ValueError as error:
+                yield row | {"note": str(error)}
+                continue
+            kept = run.cache
+            yield row | agreement(run.result.susceptibility, bench.phantom)
+
+
+def scenario_rows(bench: Bench) -> Rows:
+    """All presets over field strengths, noise, orientation and anatomy, without changing a setting."""
+    for name, options in SCENARIOS.items():
+        phantom = head(bench.voxel_size, **options)
+        for preset in PRESETS:
+            run = metered(phantom, Recipe.preset(preset), mask=phantom.mask)
+            row = {"scan": name, "preset": preset, "s": sum(run.result.seconds.values())}
+            yield row | agreement(run.result.susceptibility, phantom)
+
+
+def robustness_rows(bench: Bench) -> Rows:
+    """The default and the consensus preset on scans with something wrong, scored in the true brain."""
+    for disturb in DISTURBANCES:
+        disturbed = disturb(bench.phantom)
+        for preset in ("default", "consensus"):
+            run = metered(disturbed.phantom, Recipe.preset(preset), mask=disturbed.mask)
+            row = {"scan": disturb.__doc__.partition(":")[0].rstrip("."), "preset": preset}
+            yield row | agreement(run.result.susceptibility, disturbed.phantom)
+
+
+def pipeline_rows(bench: Bench) -> Rows:
+    """The stages of the default recipe, brain mask included."""
+    run = metered(bench.phantom, Recipe.preset("default"))
+    voxels = bench.phantom.mask.size
+    for stage, cost in run.costs.items():
+        row = {"stage": stage, "method": run.result.recipe.stages[stage]["method"]} | bench.cost(cost)
+        yield row | {"peak bytes per voxel": cost.peak_bytes / voxels, "iterations": run.iterations.get(stage)}
+    costs = run.costs.values()
+    whole = Cost(
+        sum(c.seconds for c in costs), sum(c.cpu_seconds for c in costs), sum(c.fft_voxels for c in costs),
+        max(c.peak_bytes for c in costs),
+    )
+    yield {"stage": "all"} | bench.cost(whole) | {"peak bytes per voxel": whole.peak_bytes / voxels}
+
+
+def unwrapping_rows(bench: Bench) -> Rows:
+    """Spatial unwrapping of the phase between two echoes: ROMEO here, and scikit-image where it is installed."""
+    scan, mask = bench.phantom.acquisition, bench.phantom.mask
+    signal = scan.magnitude * np.exp(np.complex64(1j) * scan.phase)
+    difference = signal[-1] * signal[0].conj()
+    phase, magnitude = np.angle(difference), np.sqrt(np.abs(difference))
+    interval = scan.echo_times[-1] - scan.echo_times[0]
+    truth = scan.radians_per_ppm_second * interval * bench.phantom.total_field
+
+    def romeo() -> np.ndarray:
+        return unwrap_spatially(phase, mask, weights=edge_weights(phase, magnitude=magnitude))
+
+    ways: dict[str, Callable[[], np.ndarray]] = {"ROMEO, this core": romeo}
+    try:
+        from skimage.restoration import unwrap_phase
+    except ImportError:
+        yield {"method": "scikit-image unwrap_phase", "note": "not installed: see Testing/benchmarks/requirements.txt"}
+    else:
+        ways["scikit-image unwrap_phase"] = lambda: np.asarray(unwrap_phase(np.ma.array(phase, mask=~mask)))
+    for name, unwrap in ways.items():
+        began = time.perf_counter()
+        found = unwrap()
+        seconds = time.perf_counter() - began
+        turns = np.rint((found - truth)[mask] / (2 * np.pi))
+        wrong = float(np.mean(turns != np.median(turns)))
+        yield {
+            "method": name, "s": seconds, "time in FFT pairs": seconds / bench.pair_seconds,
+            "voxels with wrong turns %": 100 * wrong,
+        }  # fmt: skip
+
+
+def agreement(susceptibility: np.ndarray, phantom: Phantom) -> dict:
+    """Scores of a map against the truth inside the brain, as cells of a table."""
+    scores = score(susceptibility, phantom.susceptibility, phantom.mask, phantom.labels, LABELS)
+    regional, calcified = scores["regional"], scores.get("calcification", {})
+    return _similarity(scores) | {
+        "regional slope": regional["slope"],
+        "intercept ppb": 1000 * regional["intercept"],
+        "regional error ppb": 1000 * regional["mean_absolute_error"],
+        "calcification ppm voxels": calcified.get("moment_deviation"),
+        "streak": calcified.get("streak"),
+    }
+
+
+def _similarity(scores: dict) -> dict:
+    return {
+        "coverage %": 100 * scores["coverage"],
+        "NRMSE %": scores["nrmse"],
+        "detrended NRMSE %": scores["detrended_nrmse"],
+        "XSIM": scores["xsim"],
+        "HFEN %": scores["hfen"],
+        "correlation": scores["correlation"],
+    }
+
+
+def _own_error(stage: str, result: Reconstruction, phantom: Phantom) -> float | None:
+    """How far the stage's own result is from its truth: NRMSE of a map, the missing part of Dice of a mask, in %.
+
+    The true R2* leaves out the dephasing within voxels, which grows with their size.
+    """
+    mask = phantom.mask
+    if stage == "mask":
+        return 100 - 200 * float((result.mask & mask).sum() / (result.mask.sum() + mask.sum()))
+    maps = {
+        "field_map": (result.field_map.field, phantom.total_field),
+        "background": (result.local_field.field, phantom.local_field),
+        "inversion": (result.susceptibility, phantom.susceptibility),
+        "r2star": (result.r2star, phantom.r2star),
+    }
+    return nrmse(*maps[stage], mask) if stage in maps else None
+
+
+#: Name of the part -> what yields its rows.
+SECTIONS: dict[str, Callable[[Bench], Rows]] = {
+    "methods": method_rows,
+    "isolated": isolated_rows,
+    "matrix": matrix_rows,
+    "scenarios": scenario_rows,
+    "robustness": robustness_rows,
+    "pipeline": pipeline_rows,
+    "unwrapping": unwrapping_rows,
+}

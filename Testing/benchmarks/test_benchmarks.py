@@ -1,0 +1,131 @@
+"""The benchmark runs and leaves out no method; what it measures is right. No test looks at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from benchmarks import scenes
+from benchmarks.__main__ import main
+from benchmarks.stage_meter import Meter, MeteredCache, metered, tracing
+from benchmarks.tables import Table
+from headless import opengl
+from QSMReconstructionCore.methods import METHODS
+from QSMReconstructionCore.numerics.fourier import counted_ffts, forward
+from QSMReconstructionCore.recipe import Recipe
+
+VOXELS = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def head():
+    return scenes.head(4.0, echo_times=(0.002, 0.005, 0.008))
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """Folder that the smallest benchmark has left."""
+    out = tmp_path_factory.mktemp("benchmark")
+    assert main(["--quick", "--sections", "methods", "isolated", "pipeline", "unwrapping", "--out", str(out)]) == 0
+    return out
+
+
+def rows_of(path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), delimiter="\t"))
+
+
+def test_the_table_has_every_method_with_its_cost_and_scores(quick):
+    rows = {(row["stage"], row["method"]): row for row in rows_of(quick / "methods.tsv")}
+    assert set(rows) == {(stage, name) for stage, methods in METHODS.items() for name in methods}
+    for row in rows.values():
+        assert row.get("note", "n/a") == "n/a", row
+        assert float(row["s"]) >= 0 and float(row["peak volumes"]) >= 0
+        assert 0 < float(row["correlation"]) <= 1 and float(row["NRMSE %"]) > 0
+    assert float(rows["inversion", "weighted_tv"]["FFT pairs"]) > 10
+    assert int(rows["inversion", "weighted_tv"]["iterations"]) > 5
+
+
+def test_isolated_methods_start_from_the_true_fields(quick):
+    rows = {(row["stage"], row["method"]): row for row in rows_of(quick / "isolated.tsv")}
+    assert set(rows) == {(stage, name) for stage in ("background", "inversion") for name in METHODS[stage]}
+    through = {(row["stage"], row["method"]): row for row in rows_of(quick / "methods.tsv")}
+    tv = ("inversion", "weighted_tv")
+    assert float(rows[tv]["NRMSE %"]) < float(through[tv]["NRMSE %"])
+
+
+def test_the_stages_of_the_pipeline_add_up(quick):
+    *stages, whole = rows_of(quick / "pipeline.tsv")
+    assert {row["stage"] for row in stages} == set(Recipe.preset("default").stages)
+    assert float(whole["FFT pairs"]) == pytest.approx(sum(float(row["FFT pairs"]) for row in stages), rel=1e-3)
+    assert float(whole["peak volumes"]) == max(float(row["peak volumes"]) for row in stages)
+
+
+def test_the_report_holds_all_tables_and_the_chart_is_there(quick):
+    report = (quick / "benchmark.md").read_text(encoding="utf-8")
+    assert report.count("| stage") == 3 and "A pair of Fourier transforms" in report
+    if opengl.available():
+        for name in ("methods.png", "isolated.png"):
+            assert (quick / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_costs_are_measured_where_they_arise():
+    with tracing(), counted_ffts() as count:
+        meter = Meter(count)
+        kept = np.ones(VOXELS, np.float32)
+        meter.start()
+        forward(np.zeros((10, 10, 10), np.float32))
+        temporary = np.ones(3 * VOXELS, np.float32)
+        del temporary
+        cost = meter.stop()
+    assert cost.fft_voxels == 1000
+    assert 3 <= cost.peak_bytes / kept.nbytes < 3.1
+
+
+def test_a_cache_measures_what_it_does_not_hold():
+    with tracing(), counted_ffts() as count:
+        cache = MeteredCache(Meter(count), {"known": 1})
+        assert "known" in cache and cache.costs == []
+        assert "new" not in cache
+        cache["new"] = 2
+    assert len(cache.costs) == 1 and dict(cache) == {"known": 1, "new": 2}
+
+
+def test_a_metered_run_names_the_stages_and_iterations(head):
+    run = metered(head, Recipe.preset("default"), mask=head.mask)
+    assert list(run.costs) == list(run.result.seconds)
+    assert run.iterations["inversion"] > 5
+    again = metered(head, Recipe.preset("default"), mask=head.mask, kept=run.cache)
+    assert again.costs == {}
+
+
+def test_tables_align_and_no_cell_is_a_formula():
+    table = Table("t", "About", [{"name": "=1+1", "value": 1.23456}, {"name": "a|b", "count": 3}])
+    assert table.tsv() == "name\tvalue\tcount\n'=1+1\t1.235\tn/a\na|b\tn/a\t3\n"
+    _, _, *lines = table.markdown().splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[1].endswith(":|") or lines[1].endswith(": |")
+    assert "a\\|b" in lines[-1]
+
+
+@pytest.mark.parametrize("disturb", scenes.DISTURBANCES)
+def test_a_disturbance_changes_what_it_says_and_no_more(head, disturb):
+    disturbed = disturb(head)
+    same_phase = np.array_equal(disturbed.phantom.acquisition.phase, head.acquisition.phase)
+    assert same_phase == (disturb in (scenes.undisturbed, scenes.large_mask))
+    assert np.array_equal(disturbed.mask, head.mask) == (disturb is not scenes.large_mask)
+    np.testing.assert_array_equal(disturbed.phantom.mask, head.mask)
+    changed = not np.array_equal(disturbed.phantom.susceptibility, head.susceptibility)
+    assert changed == (disturb is scenes.open_vein)
+    first = np.angle(np.exp(1j * (disturbed.phantom.acquisition.phase - head.acquisition.phase)[0]))
+    if disturb is scenes.moved_last_echo:
+        np.testing.assert_allclose(first[head.mask], 0, atol=1e-5)
+    if disturb is scenes.garbage_voxels:
+        assert np.mean(np.abs(first) > 1e-3) == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_vein_leaves_the_brain(head):
+    vein = scenes.open_vein(head).phantom.susceptibility - head.susceptibility
+    assert vein[head.mask].max() > 0.1 and vein[~head.mask].max() > 0.1
