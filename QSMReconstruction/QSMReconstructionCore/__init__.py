@@ -28,6 +28,7 @@ _PUBLIC = {
     "Verdict": "quality",
     "assess_acquisition": "quality",
     "assess_reconstruction": "quality",
+    "combine_coils": "fieldmapping.coils",
     "head_phantom": "phantom",
     "read_dicom": "io.dicom.scan",
     "read_nifti": "io.nifti",

@@ -10,10 +10,10 @@ import scipy.ndimage
 import scipy.special
 
 from ..acquisition import Acquisition
+from ..numerics.blocks import block_mean, magnified
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from .brain_surface import brain_surface
-from .evenness import block_mean, magnified
 from .phase_quality import quality_of
 from .robust_threshold import root_sum_of_squares
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 
+from ..numerics.blocks import block_mean
 from ..progress import Progress
-from .evenness import block_mean, local_level
+from .evenness import local_level
 from .radial_surface import Icosphere, RadialSurface, distance_to_border, sampled_along_rays, smooth_optimum
 
 #: No brain surface is nearer to the middle of the brain, or farther from it, than this, in mm. Ventricles and the

@@ -2,47 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import scipy.ndimage
 
+from ..numerics.blocks import block_mean, magnified
+
 #: Weight of the mean of the whole volume where no voxel is near enough to say what the level is.
 _FAR = 1e-3
-
-
-def block_mean(volume: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray:
-    """Mean over blocks of `factors` voxels; the last voxel is repeated to fill the last block."""
-    mean = volume.astype(np.float32, copy=False)
-    for axis, factor in enumerate(factors):
-        if factor == 1:
-            continue
-        missing = -mean.shape[axis] % factor
-        if missing:
-            mean = np.concatenate([mean, np.repeat(mean.take([-1], axis), missing, axis)], axis)
-        parts = [mean[(slice(None),) * axis + (slice(start, None, factor),)] for start in range(factor)]
-        mean = sum(parts[1:], start=parts[0]) / np.float32(factor)
-    return mean
-
-
-def magnified(
-    blocks: np.ndarray, factors: tuple[int, int, int], shape: tuple[int, int, int], box: tuple[slice, ...] | None = None
-) -> np.ndarray:
-    """Linear interpolation of block means to the voxels of a volume of `shape`, or of `box` in it."""
-    box = box or tuple(slice(0, n) for n in shape)
-    first = np.array([side.start for side in box])
-    with warnings.catch_warnings():
-        # Before 1.16, scipy tells every caller what changed in 0.18.
-        warnings.filterwarnings("ignore", "The behavior of affine_transform with a 1-D", UserWarning)
-        return scipy.ndimage.affine_transform(
-            blocks,
-            1 / np.asarray(factors, float),
-            (first - (np.asarray(factors) - 1) / 2) / factors,
-            output_shape=tuple(side.stop - side.start for side in box),
-            order=1,
-            mode="nearest",
-            output=np.float32,
-        )
 
 
 def local_level(magnitude: np.ndarray, spacing: np.ndarray, inside: np.ndarray, width: float) -> np.ndarray:
