@@ -37,8 +37,10 @@ from .inversion.tsvd import tsvd
 from .inversion.weak_harmonic_tv import weak_harmonic_tv
 from .inversion.weighted_tv import weighted_tv
 from .masking.brain_extraction import brain_extraction
+from .masking.combined import combined
 from .masking.phase_quality import phase_quality
 from .masking.robust_threshold import robust_threshold
+from .masking.second_derivative import second_derivative
 from .masking.surroundings import surroundings
 from .parameter import Parameter, parameters_of
 from .referencing.csf import csf
@@ -58,7 +60,7 @@ STAGES = {
 }
 
 _LISTED = {
-    "mask": (brain_extraction, robust_threshold, phase_quality),
+    "mask": (brain_extraction, robust_threshold, phase_quality, second_derivative, combined),
     "support": (surroundings,),
     "field_map": (romeo_linear, echo_average, nonlinear_fit, laplacian),
     "background": (vsharp, sharp, resharp, ismv, pdf, lbv),

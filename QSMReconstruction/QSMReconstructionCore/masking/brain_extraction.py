@@ -10,12 +10,14 @@ import scipy.ndimage
 import scipy.special
 
 from ..acquisition import Acquisition
+from ..grid import Grid
 from ..numerics.blocks import block_mean, magnified
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from .brain_surface import brain_surface
 from .phase_quality import quality_of
 from .robust_threshold import root_sum_of_squares
+from .shape import largest_part, without_small_holes
 
 _LOG = logging.getLogger(__name__)
 
@@ -118,9 +120,9 @@ def brain_extraction(
     mask |= depth > _INNER_BAND
 
     progress(0.85, "holes")
-    mask = _filled(_largest_part(mask))
+    mask = _one_part(mask, acquisition.grid)
     progress(0.9, "smoothing")
-    mask = _filled(_largest_part(_shrunk(mask, acquisition.grid.spacing, erosion)))
+    mask = _one_part(_shrunk(mask, acquisition.grid.spacing, erosion), acquisition.grid)
     _check_brain(mask, magnitude > threshold, quality)
     if cut > _CUT_SHARE:
         message = (
@@ -157,24 +159,9 @@ def _box_around(inside: np.ndarray, factors: tuple[int, int, int], shape: tuple[
     return tuple(box)
 
 
-def _largest_part(mask: np.ndarray) -> np.ndarray:
-    labels, count = scipy.ndimage.label(mask)
-    if count < 2:
-        return mask
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return labels == sizes.argmax()
-
-
-def _filled(mask: np.ndarray) -> np.ndarray:
-    """The mask with every hole filled that does not reach the border of the array."""
-    labels, count = scipy.ndimage.label(~mask)
-    outside = np.zeros(count + 1, bool)
-    for axis in range(3):
-        for end in (0, -1):
-            outside[labels.take(end, axis)] = True
-    outside[0] = False
-    return ~outside[labels]
+def _one_part(mask: np.ndarray, grid: Grid) -> np.ndarray:
+    """The largest part, without holes."""
+    return without_small_holes(largest_part(mask), grid, np.inf)
 
 
 def _shrunk(mask: np.ndarray, spacing: tuple[float, float, float], by: float) -> np.ndarray:

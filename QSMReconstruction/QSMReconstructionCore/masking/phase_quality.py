@@ -10,7 +10,7 @@ from ..acquisition import Acquisition
 from ..numerics.romeo_weights import voxel_quality
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
-from .robust_threshold import smoothed, without_small_parts
+from .shape import smoothed, without_small_parts
 
 #: Voxels whose quality is found between two reports of progress.
 _SLAB_VOXELS = 4_000_000

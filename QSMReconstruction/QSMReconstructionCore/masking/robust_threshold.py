@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-import scipy.ndimage
 
 from ..acquisition import Acquisition
-from ..grid import Grid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
+from .shape import smoothed, without_small_parts
 
 #: Intensities are ranked on at most about this many voxels.
 _SAMPLES = 1_000_000
@@ -91,23 +90,6 @@ def root_sum_of_squares(acquisition: Acquisition) -> np.ndarray:
     np.sqrt(total, out=total)
     total /= total.max()
     return total
-
-
-def smoothed(mask: np.ndarray, grid: Grid, width: float, level: float = 0.5) -> np.ndarray:
-    """Where the mask, blurred by a Gaussian of standard deviation `width` in mm, exceeds `level`."""
-    sigma = [width / spacing for spacing in grid.spacing]
-    return scipy.ndimage.gaussian_filter(mask.astype(np.float32), sigma, mode="nearest", truncate=3.0) > level
-
-
-def without_small_parts(mask: np.ndarray, grid: Grid, diameter: float) -> np.ndarray:
-    """The mask without connected parts that have a smaller volume than a ball of `diameter` in mm."""
-    labels, count = scipy.ndimage.label(mask)
-    if not count:
-        return mask
-    sizes = np.bincount(labels.ravel())
-    large = sizes * grid.voxel_volume >= np.pi / 6 * diameter**3
-    large[0] = False
-    return large[labels]
 
 
 def signal_threshold(magnitude: np.ndarray, level: float) -> float:
