@@ -81,8 +81,8 @@ def combined(
     mask = eroded(mask, acquisition.grid, erosion)
     if not mask.any():
         raise ValueError(
-            f"Nothing is left of {magnitude_mask} and {phase_mask} together after an erosion of {erosion:g} mm. Lower erosion, "
-            "set combination to 'either', or draw a mask by hand."
+            f"Nothing is left of {magnitude_mask} and {phase_mask} together after an erosion of {erosion:g} mm. Lower "
+            "erosion, set combination to 'either', or draw a mask by hand."
         )
     progress(1.0, "mask done")
     return mask
