@@ -30,6 +30,7 @@ _PUBLIC = {
     "assess_reconstruction": "quality",
     "combine_coils": "fieldmapping.coils",
     "head_phantom": "phantom",
+    "preview_inversion": "preview",
     "read_dicom": "io.dicom.scan",
     "read_nifti": "io.nifti",
     "read_scan": "io.scan",

@@ -7,7 +7,7 @@ direction along the array axes follows from the direction matrix, oblique or not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -116,6 +116,23 @@ class Grid:
             + np.float32(self.direction[w][2]) * i
             for w in range(3)
         )
+
+    def part(self, box: tuple[slice, slice, slice]) -> Grid:
+        """Grid of the voxels in a box of slices along (k, j, i), without steps."""
+        ranges = [range(*s.indices(n)) for s, n in zip(box, self.shape, strict=True)]
+        shift = [r.start * h for r, h in zip(ranges, self.spacing)]
+        return replace(self, shape=tuple(map(len, ranges)), origin=self._moved(shift))
+
+    def coarsened(self, factors: tuple[int, int, int]) -> Grid:
+        """Grid of blocks of `factors` voxels along (k, j, i), the last ones sticking out where they must."""
+        spacing = tuple(f * h for f, h in zip(factors, self.spacing))
+        shift = [(f - 1) / 2 * h for f, h in zip(factors, self.spacing)]
+        shape = tuple(-(-n // f) for n, f in zip(self.shape, factors))
+        return replace(self, shape=shape, spacing=spacing, origin=self._moved(shift))
+
+    def _moved(self, shift: list[float]) -> tuple[float, ...]:
+        """The origin, moved by mm along the axes (k, j, i)."""
+        return tuple(np.asarray(self.origin) + np.asarray(self.direction) @ shift)
 
     def same_geometry(self, other: Grid, tolerance: float = 1e-3) -> bool:
         """Whether the voxels of two grids lie at the same places, to `tolerance` mm at the corners."""

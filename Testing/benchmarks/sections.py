@@ -10,11 +10,12 @@ import numpy as np
 
 from QSMReconstructionCore.fieldmapping.unwrapping import unwrap_spatially
 from QSMReconstructionCore.methods import METHODS
-from QSMReconstructionCore.metrics import nrmse, score
+from QSMReconstructionCore.metrics import correlation, nrmse, score
 from QSMReconstructionCore.numerics.fourier import counted_ffts, fast_shape
 from QSMReconstructionCore.numerics.romeo_weights import edge_weights
 from QSMReconstructionCore.phantom import LABELS, Phantom
 from QSMReconstructionCore.pipeline import Reconstruction, weights_of
+from QSMReconstructionCore.preview import box_around, preview_inversion
 from QSMReconstructionCore.recipe import PRESETS, Recipe
 from QSMReconstructionCore.referencing import ReferenceRegion
 
@@ -158,6 +159,29 @@ def robustness_rows(bench: Bench) -> Rows:
             yield row | agreement(run.result.susceptibility, disturbed.phantom)
 
 
+def preview_rows(bench: Bench) -> Rows:
+    """Previews of inversions: time in a box of 48 mm and on a coarse grid, correlation with the whole inversion."""
+    phantom, grid = bench.phantom, bench.phantom.acquisition.grid
+    default = Recipe.preset("default")
+    first = metered(phantom, default, mask=phantom.mask)
+    local = first.result.local_field
+    data = {"weights": weights_of(local.noise, local.mask), "magnitude": phantom.acquisition.magnitude}
+    middle = tuple(n // 2 for n in grid.shape)
+    for method in METHODS["inversion"]:
+        run = metered(
+            phantom, default.with_values({"inversion.method": method}), mask=phantom.mask, kept=first.cache
+        )
+        for part, box in (("box", box_around(middle, grid)), ("coarse grid", None)):
+            began = time.perf_counter()
+            found = preview_inversion(local.field, phantom.mask, grid, method=method, box=box, **data)
+            seconds = time.perf_counter() - began
+            row = {"method": method, "part": part, "voxels": int(np.prod(found.grid.shape)), "s": seconds}
+            row["time in FFT pairs"] = seconds / bench.pair_seconds
+            if box is not None:
+                row["correlation"] = correlation(found.susceptibility, run.result.susceptibility[box], found.mask)
+            yield row
+
+
 def pipeline_rows(bench: Bench) -> Rows:
     """The stages of the default recipe, brain mask included."""
     run = metered(bench.phantom, Recipe.preset("default"))
@@ -252,6 +276,7 @@ SECTIONS: dict[str, Callable[[Bench], Rows]] = {
     "matrix": matrix_rows,
     "scenarios": scenario_rows,
     "robustness": robustness_rows,
+    "preview": preview_rows,
     "pipeline": pipeline_rows,
     "unwrapping": unwrapping_rows,
 }

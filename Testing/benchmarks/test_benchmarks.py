@@ -29,7 +29,8 @@ def head():
 def quick(tmp_path_factory):
     """Folder that the smallest benchmark has left."""
     out = tmp_path_factory.mktemp("benchmark")
-    assert main(["--quick", "--sections", "methods", "isolated", "pipeline", "unwrapping", "--out", str(out)]) == 0
+    sections = ("methods", "isolated", "preview", "pipeline", "unwrapping")
+    assert main(["--quick", "--sections", *sections, "--out", str(out)]) == 0
     return out
 
 
@@ -56,6 +57,13 @@ def test_isolated_methods_start_from_the_true_fields(quick):
     assert float(rows[tv]["NRMSE %"]) < float(through[tv]["NRMSE %"])
 
 
+def test_previews_are_like_the_whole_inversion(quick):
+    rows = rows_of(quick / "preview.tsv")
+    assert {row["method"] for row in rows} == set(METHODS["inversion"])
+    boxes = {row["method"]: float(row["correlation"]) for row in rows if row["part"] == "box"}
+    assert boxes["weighted_tv"] > 0.8
+
+
 def test_the_stages_of_the_pipeline_add_up(quick):
     *stages, whole = rows_of(quick / "pipeline.tsv")
     assert {row["stage"] for row in stages} == set(Recipe.preset("default").stages)
@@ -65,7 +73,7 @@ def test_the_stages_of_the_pipeline_add_up(quick):
 
 def test_the_report_holds_all_tables_and_the_chart_is_there(quick):
     report = (quick / "benchmark.md").read_text(encoding="utf-8")
-    assert report.count("| stage") == 3 and "A pair of Fourier transforms" in report
+    assert report.count("| stage") == 3 and report.count("| part") == 1 and "A pair of Fourier transforms" in report
     if opengl.available():
         for name in ("methods.png", "isolated.png"):
             assert (quick / name).read_bytes().startswith(b"\x89PNG")
