@@ -186,7 +186,7 @@ def reconstruct(
         recipe, acquisition.grid, acquisition.identity, run.seconds, tuple(notes),
     )
     progress(sum(_SHARE.values()), "Verdicts")
-    verdicts = (*assess_acquisition(acquisition), *assess_reconstruction(found, acquisition))
+    verdicts = (*assess_acquisition(acquisition, preview=False), *assess_reconstruction(found, acquisition))
     progress(1.0, "done")
     return replace(found, verdicts=verdicts)
 

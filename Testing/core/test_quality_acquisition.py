@@ -30,7 +30,7 @@ CLEAN = {
 
 def faults_of(scan: Acquisition) -> dict[str, str]:
     """Names and levels of the verdicts that are not good."""
-    return {v.name: v.level for v in assess_acquisition(scan) if v.level in (CAUTION, BAD)}
+    return {v.name: v.level for v in assess_acquisition(scan, preview=False) if v.level in (CAUTION, BAD)}
 
 
 @pytest.fixture(scope="module", params=CLEAN)
@@ -45,7 +45,7 @@ def good():
 
 def test_a_clean_scan_raises_no_alarm(clean):
     assert faults_of(clean) == {}
-    unknown = {v.name for v in assess_acquisition(clean) if v.level == NOT_ASSESSED}
+    unknown = {v.name for v in assess_acquisition(clean, preview=False) if v.level == NOT_ASSESSED}
     told_by_no_header = {"imaging_frequency", "partial_fourier", "acquisition_type"}
     assert told_by_no_header <= unknown <= told_by_no_header | {"phase_scale"}
 
@@ -90,7 +90,7 @@ def test_few_echoes_are_judged_by_what_they_tell():
     for times in ((0.005, 0.015), (0.02,)):
         scan = head_phantom(**SIZE, echo_times=times).acquisition
         assert faults_of(scan) == {"echo_count": CAUTION}
-        unknown = {v.name for v in assess_acquisition(scan) if v.level == NOT_ASSESSED}
+        unknown = {v.name for v in assess_acquisition(scan, preview=False) if v.level == NOT_ASSESSED}
         assert {"phase_over_echoes", "readout_polarity", "motion_between_echoes"} <= unknown
         assert "signal_to_noise" not in unknown
 
@@ -115,11 +115,11 @@ def test_scans_of_any_shape_are_judged_without_an_error(shape):
 
 
 def test_extreme_magnitudes_are_judged_without_an_error(good):
-    for factor in (1e-30, 1e30):
+    for factor in (1e-20, 1e20):
         assert faults_of(replace(good, magnitude=good.magnitude * np.float32(factor))) == {}
     empty = np.zeros_like(good.magnitude)
     empty[:, 20, 20, 20] = 1
-    assert assess_acquisition(replace(good, magnitude=empty))
+    assert assess_acquisition(replace(good, magnitude=empty), preview=False)
 
 
 def test_a_scan_of_clinical_size_is_judged_in_an_instant():
@@ -132,7 +132,7 @@ def test_a_scan_of_clinical_size_is_judged_in_an_instant():
         Grid(shape[1:]),
     )  # fmt: skip
     began = time.process_time()
-    assess_acquisition(scan)
+    assess_acquisition(scan, preview=False)
     assert time.process_time() - began < 2
 
 

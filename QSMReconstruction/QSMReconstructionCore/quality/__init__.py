@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import echoes, phase, protocol
+from . import brain_mask, echoes, field, phase, protocol, susceptibility
+from .result import Result
 from .sample import Sample
 from .verdict import BAD, CAUTION, GOOD, LEVELS, NOT_ASSESSED, Verdict
 
@@ -22,12 +23,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-def assess_acquisition(acquisition: Acquisition) -> tuple[Verdict, ...]:
+def assess_acquisition(acquisition: Acquisition, *, preview: bool = True) -> tuple[Verdict, ...]:
     """Judge a scan before it is reconstructed: quick enough to show when it is loaded.
 
     Parameters
     ----------
     acquisition : Acquisition
+    preview : bool
+        Also judge the sign of the phase and the direction of B0, by a coarse map. It takes most of the time, and the
+        reconstruction tells the same better.
 
     Returns
     -------
@@ -38,7 +42,19 @@ def assess_acquisition(acquisition: Acquisition) -> tuple[Verdict, ...]:
     sample = Sample(acquisition)
     for question, measure in (*phase.CHECKS, *echoes.CHECKS):
         told.append(question.judged(measure(sample) if sample.tells else "Too few voxels give signal."))
+    if preview:
+        told += _previewed(acquisition)
     return tuple(told)
+
+
+def _previewed(acquisition: Acquisition) -> list[Verdict]:
+    """What takes a map to judge, from a coarse one."""
+    checks = ((susceptibility.SIGN, susceptibility.paramagnetism_of_decay), (field.B0_DIRECTION, field.turn_of_b0))
+    try:
+        result = Result.preview(acquisition)
+    except ValueError as refusal:
+        return [question.not_assessed(f"No preview of the map can be made. {refusal}") for question, _ in checks]
+    return [question.judged(measure(result)) for question, measure in checks]
 
 
 def assess_reconstruction(reconstruction: Reconstruction, acquisition: Acquisition) -> tuple[Verdict, ...]:
@@ -55,4 +71,6 @@ def assess_reconstruction(reconstruction: Reconstruction, acquisition: Acquisiti
     tuple of Verdict
         As `assess_acquisition`; the verdicts of that are not repeated.
     """
-    return ()
+    result = Result.of(reconstruction, acquisition)
+    checks = (*brain_mask.CHECKS, *field.CHECKS, *susceptibility.CHECKS)
+    return tuple(question.judged(measure(result)) for question, measure in checks)
