@@ -233,6 +233,7 @@ def test_methods_lists_every_method_with_its_parameters(capsys):
         (["reconstruct", "out", "--bids", "d"], "--bids needs --subject"),
         (["reconstruct", "out", "--bids", "d", "--phase", "p.nii"], "give either"),
         (["reconstruct", "out", "--real", "r.nii", "--phase", "p.nii"], "--real and --imaginary"),
+        (["reconstruct", "out", "--bids", "d", "--subject", "1", "--identify"], "--identify needs --dicom"),
         (["reconstruct", "out", "--phase", "p.nii", "--magnitude", "m.nii", "--run", "1"], "--run needs --bids"),
         (["reconstruct", "out", "--dicom", "d", "--bids", "d"], "give either"),
         (["reconstruct", "out", "--dicom", "d", "--params", "p"], "--params goes with NIfTI files"),

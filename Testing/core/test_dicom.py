@@ -203,8 +203,27 @@ def test_the_command_line_lists_what_it_found_and_keeps_names_to_itself(tmp_path
     assert json.loads(told)["FactSources"]["phase"] == "header, in mrad"
     assert len(json.loads(told)["InputFiles"]) == 4 * 16
     assert read_nifti(out / "chimap.nii.gz")[0].any()
-    for text in (shown.out, shown.err, told):
+    texts = [shown.out, shown.err, *(path.read_text() for path in out.iterdir() if path.suffix in (".json", ".html"))]
+    assert len(texts) > 5
+    for text in texts:
         assert not any(part in text for part in PATIENT.split("^"))
+
+
+def test_the_report_names_the_patient_when_asked(tmp_path, capsys):
+    folder = export(tmp_path / "scan", head_phantom(
+        shape=(16, 19, 16), spacing=(11.0, 11.0, 11.0), echo_times=(0.002, 0.005)
+    ).acquisition, MANNERS["siemens"])  # fmt: skip
+    out = tmp_path / "out"
+    (out / "dicom").mkdir(parents=True)
+    for left in ("dicom/chimap_0099.dcm", "chimap.nii"):
+        (out / left).write_bytes(b"of an earlier reconstruction")
+    given = ["--dicom", str(folder), "--recipe", "preview", "--progress", "none", "--identify", "--write-dicom"]
+    assert main(["reconstruct", str(out), *given]) == 0
+    assert PATIENT in (out / "report.html").read_text()
+    assert json.loads((out / "report.json").read_text())["Identity"]["PatientName"] == PATIENT
+    assert PATIENT not in capsys.readouterr().err
+    assert not (out / "chimap.nii").exists() and not (out / "dicom/chimap_0099.dcm").exists()
+    assert len(list((out / "dicom").iterdir())) == 16
 
 
 def test_pydicom_is_asked_for_where_it_is_missing(run_python, tmp_path):

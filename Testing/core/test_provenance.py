@@ -38,8 +38,9 @@ def reconstruction(acquisition):
 def test_every_map_is_written_on_the_grid_of_the_scan(tmp_path, reconstruction, acquisition):
     written = write_reconstruction(tmp_path / "out", reconstruction, acquisition)
     names = {p.name for p in (tmp_path / "out").iterdir()}
-    assert names == {f"{o.name}.nii.gz" for o in OUTPUTS} | {"recipe.json", "chimap.json", "quality.json"}
-    assert {p.name for p in written} == names - {"chimap.json"}
+    sidecars = {f"{o.name}.json" for o in OUTPUTS}
+    assert names == {f"{o.name}.nii.gz" for o in OUTPUTS} | sidecars | {"recipe.json", "verdicts.json"}
+    assert {p.name for p in written} == names - sidecars
     for output, values in (
         ("chimap", reconstruction.susceptibility),
         ("mask", reconstruction.mask),
@@ -55,9 +56,9 @@ def test_every_map_is_written_on_the_grid_of_the_scan(tmp_path, reconstruction, 
 def test_maps_can_be_written_uncompressed_in_place_of_compressed_ones(tmp_path, reconstruction, acquisition):
     write_reconstruction(tmp_path, reconstruction, acquisition)
     written = write_reconstruction(tmp_path, reconstruction, acquisition, compressed=False)
-    names = {f"{o.name}.nii" for o in OUTPUTS} | {"recipe.json", "chimap.json", "quality.json"}
-    assert {p.name for p in tmp_path.iterdir()} == names
-    assert {p.name for p in written} == {p.name for p in tmp_path.iterdir()} - {"chimap.json"}
+    names = {f"{o.name}.nii" for o in OUTPUTS} | {"recipe.json", "verdicts.json"}
+    assert {p.name for p in written} == names
+    assert {p.name for p in tmp_path.iterdir()} == names | {f"{o.name}.json" for o in OUTPUTS}
     np.testing.assert_array_equal(read_nifti(tmp_path / "chimap.nii")[0], reconstruction.susceptibility)
 
 
@@ -88,11 +89,34 @@ def test_the_sidecar_tells_where_the_map_comes_from(tmp_path, reconstruction, ac
     assert told["Seconds"] == {"inversion": 1.23}
 
 
+def test_every_map_tells_its_unit_recipe_versions_and_input(tmp_path, reconstruction, acquisition):
+    write_reconstruction(tmp_path, reconstruction, acquisition)
+    for output in OUTPUTS:
+        told = json.loads((tmp_path / f"{output.name}.json").read_text())
+        assert told.get("Units", "") == output.unit
+        assert told["Recipe"]["inversion"]["method"] == "tkd"
+        assert told["Reference"]["sd"] == 0.05
+        assert {"Versions", "InputIdentity", "InputFiles"} <= told.keys()
+
+
+def test_files_of_a_data_set_are_named_from_its_root_on(tmp_path, reconstruction, acquisition):
+    path = tmp_path / "sub-01/anat/sub-01_part-phase_MEGRE.nii"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"phase")
+    scan = BidsScan(tmp_path, {"sub": "01"}, {"phase": (path,)})
+    write_reconstruction(tmp_path / "out", reconstruction, acquisition, files=[path], bids=scan)
+    told = json.loads((tmp_path / "out/sub-01/anat/sub-01_Chimap.json").read_text())
+    assert told["InputFiles"][0]["Path"] == "sub-01/anat/sub-01_part-phase_MEGRE.nii"
+    mask = json.loads((tmp_path / "out/sub-01/anat/sub-01_desc-brain_mask.json").read_text())
+    assert mask["Type"] == "Brain"
+
+
 def test_maps_of_an_earlier_scan_do_not_stay_behind(tmp_path, reconstruction, acquisition):
     write_reconstruction(tmp_path, reconstruction, acquisition)
     object.__setattr__(reconstruction, "r2star", None)
     written = write_reconstruction(tmp_path, reconstruction, acquisition)
     assert not (tmp_path / "r2star.nii.gz").exists()
+    assert not (tmp_path / "r2star.json").exists()
     assert tmp_path / "r2star.nii.gz" not in written
 
 

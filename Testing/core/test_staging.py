@@ -26,6 +26,15 @@ def test_what_is_already_in_the_folder_stays_unless_replaced(tmp_path):
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.txt": "new", "mine.txt": "mine"}
 
 
+def test_what_an_earlier_result_left_is_removed_in_the_end(tmp_path):
+    for name in ("a.txt", "b.txt", "b[1].txt"):
+        (tmp_path / name).write_text("old")
+    with staged_folder(tmp_path, ["[ac].txt", "b[[]1].txt"]) as stage:
+        (stage / "c.txt").write_text("new")
+        assert (tmp_path / "a.txt").exists()
+    assert {p.name for p in tmp_path.iterdir()} == {"b.txt", "c.txt"}
+
+
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
 def test_nothing_is_left_of_a_failed_folder(tmp_path, failure):
     with pytest.raises(failure):

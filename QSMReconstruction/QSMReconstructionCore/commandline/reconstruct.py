@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: What the two parts of a scan can be.
 _PAIRS = (("phase", "magnitude"), ("real", "imaginary"))
+#: Maps as DICOM that an earlier reconstruction may have left.
+_DICOM_MAPS = "dicom/chimap_[0-9][0-9][0-9][0-9].dcm"
 
 
 def add_to(commands) -> None:
@@ -42,6 +44,7 @@ def add_to(commands) -> None:
     )
     dicom.add_argument("--series", type=int, metavar="N", help="a series of the scan, if several scans have phase")
     dicom.add_argument("--write-dicom", action="store_true", help="also write the map as DICOM, into OUT/dicom")
+    dicom.add_argument("--identify", action="store_true", help="name the patient in the report")
     files = parser.add_argument_group("the scan as NIfTI files")
     files.add_argument("--phase", nargs="+", type=Path, metavar="F", help="one 4D file, or one 3D file per echo")
     files.add_argument("--magnitude", nargs="+", type=Path, metavar="F", help="likewise")
@@ -69,11 +72,13 @@ def add_to(commands) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Read, reconstruct, write."""
     _check_usage(chosen)
-    from ..io.provenance import write_reconstruction
+    from ..io.dicom.protocol import read_identity
+    from ..io.provenance import output_path, output_patterns, write_reconstruction
     from ..io.scan import read_mask
-    from ..io.staging import check_writable
+    from ..io.staging import check_writable, staged_folder
     from ..pipeline import reconstruct
     from ..quality import assess_acquisition
+    from ..report.report import REPORT, report_of, report_patterns, write_report
 
     progress = progress_as(chosen.progress)
     recipe = _recipe(chosen)
@@ -94,11 +99,17 @@ def run(chosen: argparse.Namespace) -> None:
             raise
     result = replace(result, notes=(*result.notes, *notes))
     progress(0.95, "Writing")
-    write_reconstruction(chosen.out, result, acquisition, files=files, bids=bids, compressed=not chosen.uncompressed)
-    if chosen.write_dicom:
-        from ..io.dicom.susceptibility import write_susceptibility
+    with staged_folder(chosen.out, (*output_patterns(bids), *report_patterns(bids), _DICOM_MAPS)) as stage:
+        write_reconstruction(stage, result, acquisition, files=files, bids=bids, compressed=not chosen.uncompressed)
+        report = report_of(
+            result, acquisition, title=bids.derivative_prefix.name if bids else "Susceptibility map",
+            identity=read_identity(scan.stacks[0].first) if chosen.identify else None, given_mask=mask is not None,
+        )  # fmt: skip
+        write_report(stage / output_path(REPORT, ".html", bids), report)
+        if chosen.write_dicom:
+            from ..io.dicom.susceptibility import write_susceptibility
 
-        write_susceptibility(chosen.out / "dicom", result, scan)
+            write_susceptibility(stage / "dicom", result, scan)
     progress(1.0, "Done")
     print_verdicts(result.verdicts)
     print_notes(result.notes)
@@ -152,7 +163,9 @@ def _check_usage(chosen: argparse.Namespace) -> None:
         raise WrongUsage("--phase and --magnitude are both needed, or --real and --imaginary")
     if chosen.bids and not chosen.subject:
         raise WrongUsage("--bids needs --subject")
-    needs_dicom = (("--series", chosen.series is not None), ("--write-dicom", chosen.write_dicom))
+    needs_dicom = (
+        ("--series", chosen.series is not None), ("--write-dicom", chosen.write_dicom), ("--identify", chosen.identify)
+    )  # fmt: skip
     names = (("--session", chosen.session), ("--acquisition", chosen.acquisition), ("--run", chosen.run_label))
     for option, given in needs_dicom:
         if given and not chosen.dicom:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -44,6 +45,9 @@ OUTPUTS = (
     Output("quality", "desc-quality_fieldmap", "", "Coherence of the phase with its neighbours, 0 to 1"),
     Output("r2star", "R2starmap", "1/s", "Effective transverse relaxation rate"),
 )
+#: Beside the maps, as JSON.
+RECIPE = Output("recipe", "desc-recipe_Chimap", "", "Every method and parameter")
+VERDICTS = Output("verdicts", "desc-verdicts_Chimap", "", "What was judged of scan and maps")
 
 
 def write_reconstruction(
@@ -91,41 +95,62 @@ def write_reconstruction(
         "quality": reconstruction.field_map.quality,
         "r2star": reconstruction.r2star,
     }
-    provenance = provenance_of(reconstruction, acquisition, files)
+    there = [output for output in OUTPUTS if maps[output.name] is not None]
+    provenance = provenance_of(reconstruction, acquisition, files, None if bids is None else bids.root)
     extension = ".nii.gz" if compressed else ".nii"
-    paths = {output.name: _path(output.name, output.bids_suffix, extension, bids) for output in OUTPUTS}
-    recipe = _path("recipe", "desc-recipe_Chimap", ".json", bids)
-    judged = _path("quality", "desc-quality_Chimap", ".json", bids)
-    with staged_folder(out) as stage:
-        for output in OUTPUTS:
-            if maps[output.name] is None:
-                continue
+    paths = {output.name: output_path(output, extension, bids) for output in there}
+    recipe, verdicts = (output_path(output, ".json", bids) for output in (RECIPE, VERDICTS))
+    with staged_folder(out, output_patterns(bids)) as stage:
+        for output in there:
             path = stage / paths[output.name]
             path.parent.mkdir(parents=True, exist_ok=True)
             write_nifti(path, maps[output.name], reconstruction.grid)
             about = {"Description": output.description}
             if output.unit:
                 about["Units"] = output.unit
-            if output.name == "chimap":
-                about |= provenance
-            if bids is not None or output.name == "chimap":
-                _write_json(stage / _path(output.name, output.bids_suffix, ".json", bids), about)
+            if output.name == "mask":
+                about["Type"] = "Brain"
+            _write_json(stage / output_path(output, ".json", bids), about | provenance)
         (stage / recipe).write_text(reconstruction.recipe.to_json() + "\n", encoding="utf-8")
-        _write_json(stage / judged, {"Verdicts": [verdict.as_dict() for verdict in reconstruction.verdicts]})
+        _write_json(stage / verdicts, {"Verdicts": [verdict.as_dict() for verdict in reconstruction.verdicts]})
         if bids is not None:
             _write_json(stage / "dataset_description.json", _dataset_description())
-    written = {paths[name] for name, values in maps.items() if values is not None}
-    for output in OUTPUTS:  # what an earlier reconstruction of another scan, or in the other form, has left
-        for form in (".nii", ".nii.gz"):
-            if (path := _path(output.name, output.bids_suffix, form, bids)) not in written:
-                (out / path).unlink(missing_ok=True)
-    return [out / paths[n] for n, values in maps.items() if values is not None] + [out / recipe, out / judged]
+    return [out / path for path in (*paths.values(), recipe, verdicts)]
+
+
+def output_path(output: Output, extension: str, bids: BidsScan | None) -> Path:
+    """Where an output lies in the folder of the results."""
+    if bids is None:
+        return Path(output.name + extension)
+    prefix = bids.derivative_prefix
+    return prefix.with_name(f"{prefix.name}_{output.bids_suffix}{extension}")
+
+
+def output_patterns(bids: BidsScan | None) -> list[str]:
+    """Patterns of all files that a reconstruction may write, in any form, to find those that an earlier one left."""
+    outputs = (*OUTPUTS, RECIPE, VERDICTS)
+    return [
+        glob.escape(output_path(output, extension, bids).as_posix())
+        for output in outputs for extension in (".nii", ".nii.gz", ".json")
+    ]  # fmt: skip
 
 
 def provenance_of(
-    reconstruction: Reconstruction, acquisition: Acquisition, files: Sequence[str | os.PathLike] = ()
+    reconstruction: Reconstruction,
+    acquisition: Acquisition,
+    files: Sequence[str | os.PathLike] = (),
+    root: Path | None = None,
 ) -> dict:
     """How a map came about, as plain data.
+
+    Parameters
+    ----------
+    reconstruction : Reconstruction
+    acquisition : Acquisition
+    files : sequence of path
+        The input files.
+    root : Path, optional
+        The folder from which on their names are given, where they lie in it.
 
     Returns
     -------
@@ -144,7 +169,7 @@ def provenance_of(
         "Recipe": {stage: dict(chosen) for stage, chosen in reconstruction.recipe.stages.items()},
         "Versions": versions(),
         "InputIdentity": reconstruction.input_identity,
-        "InputFiles": [{"Path": str(path), "SHA256": _file_hash(path)} for path in files],
+        "InputFiles": [{"Path": _name(Path(path), root), "SHA256": _file_hash(path)} for path in files],
         "FactSources": dict(acquisition.sources),
         "Notes": list(reconstruction.notes),
         "Verdicts": {verdict.name: verdict.level for verdict in reconstruction.verdicts},
@@ -166,11 +191,9 @@ def versions() -> dict[str, str]:
     }
 
 
-def _path(name: str, bids_suffix: str, extension: str, bids: BidsScan | None) -> Path:
-    if bids is None:
-        return Path(name + extension)
-    prefix = bids.derivative_prefix
-    return prefix.with_name(f"{prefix.name}_{bids_suffix}{extension}")
+def _name(path: Path, root: Path | None) -> str:
+    inside = root is not None and path.is_relative_to(root)
+    return path.relative_to(root).as_posix() if inside else str(path)
 
 
 def _dataset_description() -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,10 +24,17 @@ def staged_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def staged_folder(out: str | os.PathLike) -> Iterator[Path]:
+def staged_folder(out: str | os.PathLike, replaces: Iterable[str] = ()) -> Iterator[Path]:
     """A temporary folder whose files move to `out` when all are complete, and vanish when anything goes wrong.
 
     It lies in the nearest folder that exists, so that moving is renaming on the same disk.
+
+    Parameters
+    ----------
+    out : path
+    replaces : iterable of str
+        Patterns of `Path.glob`: files in `out` that fit one and do not come anew are removed in the end, because they
+        are left from an earlier result.
     """
     out = Path(out).absolute()
     home = next(folder for folder in (out, *out.parents) if folder.exists())
@@ -37,10 +44,14 @@ def staged_folder(out: str | os.PathLike) -> Iterator[Path]:
     stage.mkdir()
     try:
         yield stage
+        moved = set()
         for path in sorted(p for p in stage.rglob("*") if p.is_file()):
             final = out / path.relative_to(stage)
             final.parent.mkdir(parents=True, exist_ok=True)
             path.replace(final)
+            moved.add(final)
+        for left in {path for pattern in replaces for path in out.glob(pattern)} - moved:
+            left.unlink()
     finally:
         shutil.rmtree(stage)
 

@@ -1,6 +1,8 @@
-"""The facts of `io.protocol` from the tags of a DICOM file, classic or enhanced."""
+"""The facts of `io.protocol` from the tags of a DICOM file, classic or enhanced, and on request who was scanned."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ..protocol import PROTOCOL, as_fact
 from .frames import Frame
@@ -26,6 +28,7 @@ _TAGS = {
 }
 #: BIDS names of facts that no tag of the standard tells, or that are read as more than text.
 _WITHOUT_TAG = ("PulseSequenceType", "NonlinearGradientCorrection", "ImageOrientationPatientDICOM", "ReadoutPolarity")
+_IDENTITY = ("PatientName", "PatientID", "PatientBirthDate", "StudyDate", "AccessionNumber")
 #: Words of ImageType that tell of a correction for nonlinear gradients.
 _CORRECTED = {"DIS2D", "DIS3D", "DIS2", "DIS3"}
 _UNCORRECTED = {"ND"}
@@ -52,6 +55,21 @@ def read_protocol(frame: Frame) -> dict[str, object]:
     return {name: told[name] for name in PROTOCOL if told.get(name) not in (None, "")}
 
 
+@discreet_pydicom()
+def read_identity(frame: Frame) -> dict[str, str]:
+    """Who was scanned and when, by the names of the tags: only for those who ask for it.
+
+    Returns
+    -------
+    dict
+        What the header does not tell is absent.
+    """
+    dataset = read_dataset(frame.path, pixels=False)
+    header = FrameHeader(dataset, frame.index)
+    told = {keyword: _fact(header, keyword, None) for keyword in _IDENTITY}
+    return {keyword: str(value) for keyword, value in told.items() if value}
+
+
 def _fact(header: FrameHeader, keyword: str, factor: float | None) -> str | float | bool | None:
     try:
         if factor is None:
@@ -65,7 +83,8 @@ def _fact(header: FrameHeader, keyword: str, factor: float | None) -> str | floa
 def _parts(value: object) -> list:
     if value is None:
         return []
-    return [value] if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__") else list(value)
+    several = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    return list(value) if several else [value]
 
 
 def _words(header: FrameHeader, keyword: str) -> tuple[str, ...]:
