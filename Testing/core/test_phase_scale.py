@@ -137,6 +137,12 @@ def test_all_echoes_share_one_scale():
     assert source == "radians"
 
 
+def test_echoes_of_different_scales_are_refused():
+    with pytest.raises(ValueError, match="in every echo, but by the scale of the others, .* echo 2 spans only 0.006"):
+        phase_in_radians([header("f4")], [np.stack([WRAPPED * 1000, WRAPPED])])
+    phase_in_radians([header("f4")], [np.stack([np.zeros_like(WRAPPED), WRAPPED])])  # relative to the first echo
+
+
 def test_not_finite_voxels_are_counted():
     stored = WRAPPED.copy()
     stored[0, 0, :4] = np.nan

@@ -30,6 +30,8 @@ _STORAGES = {
 }  # fmt: skip
 #: At least this part of the values lies in the outer tenth of a storage at either end: it is in use, not just touched.
 _IN_USE = 0.002
+#: An echo that spans less than this part of what another spans has another scale; noise alone spans more.
+_SAME_SCALE = 0.01
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,18 @@ def phase_in_radians(
     phase = np.concatenate(volumes) if len(volumes) > 1 else volumes[0]
     if source.startswith("radians from 0"):
         phase = np.where(phase > np.pi, phase - np.float32(2 * np.pi), phase)
+    _check_one_scale(phase)
     return (-phase if sign < 0 else phase), source
+
+
+def _check_one_scale(phase: np.ndarray) -> None:
+    spans = [float(np.ptp(volume)) for volume in phase]
+    for number, span in enumerate(spans, 1):
+        if 0 < span < _SAME_SCALE * max(spans):
+            raise ValueError(
+                f"phase must be in radians within [-pi, pi] in every echo, but by the scale of the others, which span "
+                f"{max(spans):.3g} rad, echo {number} spans only {span:.3g} rad. Scale all echoes alike."
+            )
 
 
 def _range(files: Sequence[tuple[Header, np.ndarray]], scaled: bool) -> tuple[float, float]:
