@@ -19,7 +19,15 @@ from .numerics.crop import bounding_box
 #: Regions on which iron is measured, as their names are recognized in a lookup table.
 DEEP_GREY = re.compile(r"caudate|putamen|pallid|red nucleus|nigra|dentate", re.IGNORECASE)
 
+#: Compartments whose errors the benchmark tells apart, as their names are recognized.
+COMPARTMENTS = {
+    "tissue": re.compile(r"thalamus|white matter|gr[ae]y matter|cortex", re.IGNORECASE),
+    "blood": re.compile(r"vein|venous|blood", re.IGNORECASE),
+    "deep_grey": DEEP_GREY,
+}
+
 _CALCIFICATION = re.compile(r"calcif", re.IGNORECASE)
+_HEMORRHAGE = re.compile(r"ha?emorrhage|microbleed|clot", re.IGNORECASE)
 _WINDOW = 5
 _XSIM_LUMINANCE = (0.01 * 1.0) ** 2
 _XSIM_STRUCTURE = (0.001 * 1.0) ** 2
@@ -46,14 +54,15 @@ def score(
         Regions, 0 where there is none.
     names : mapping of int to str, optional
         What the labels are called. Regional agreement is measured on the deep grey nuclei if the names tell them, on
-        all regions without names; a calcification is only known by its name.
+        all regions without names; compartments, a calcification and a hemorrhage are only known by their names.
 
     Returns
     -------
     dict
         `voxels`, `coverage` (part of the mask where the result is not 0), `nrmse`, `detrended_nrmse`, `hfen` in
         percent, `correlation`, `xsim`; the same five inside the covered part as `covered`, which is what the
-        benchmark ranks by; with labels `regional` (see `regional_agreement`) and `calcification` (see there).
+        benchmark ranks by; with labels `regional` (see `regional_agreement`), and with names, where there is such a
+        label, `compartments` (see `compartment_errors`), `calcification` and `hemorrhage` (see `calcification`).
 
     Raises
     ------
@@ -79,9 +88,11 @@ def score(
                 f"labels must hold whole numbers in the shape {shape} of truth, but got {labels.dtype} {labels.shape}."
             )
         scores["regional"] = regional_agreement(result, truth, mask, labels, names)
-        calcified = [label for label, name in (names or {}).items() if _CALCIFICATION.search(name)]
-        if np.isin(labels, calcified).any():
-            scores["calcification"] = calcification(result, truth, np.isin(labels, calcified))
+        scores["compartments"] = compartment_errors(result, truth, mask, labels, names or {})
+        for lesion, pattern, sign in (("calcification", _CALCIFICATION, 1), ("hemorrhage", _HEMORRHAGE, -1)):
+            labelled = _labelled(labels, names or {}, pattern)
+            if labelled.any():
+                scores[lesion] = calcification(sign * result, sign * truth, labelled)
     return scores
 
 
@@ -223,8 +234,26 @@ def regional_agreement(
     }
 
 
+def compartment_errors(
+    result: np.ndarray, truth: np.ndarray, mask: np.ndarray, labels: np.ndarray, names: Mapping[int, str]
+) -> dict[str, float]:
+    """`detrended_nrmse` in percent within tissue, blood and deep grey nuclei, each on its own.
+
+    Blood takes in the voxels next to it, because most veins are as thin as a voxel. Compartments that no label is named
+    after, or whose truth is constant, are left out.
+    """
+    errors = {}
+    for name, pattern in COMPARTMENTS.items():
+        part = _labelled(labels, names, pattern) & mask
+        if name == "blood":
+            part = ndimage.binary_dilation(part, np.ones((3, 3, 3))) & mask
+        if part.any() and np.ptp(truth[part]) > 0:
+            errors[name] = detrended_nrmse(result, truth, part)
+    return errors
+
+
 def calcification(result: np.ndarray, truth: np.ndarray, labelled: np.ndarray) -> dict:
-    """How well a calcification is recovered, and how far it streaks.
+    """How well a calcification is recovered, and how far it streaks; a hemorrhage, with both maps negated.
 
     Parameters
     ----------
@@ -259,6 +288,11 @@ def calcification(result: np.ndarray, truth: np.ndarray, labelled: np.ndarray) -
         "moment_deviation": abs(moment - float(values.sum())),
         "streak": float(np.std(r - slope * t) / abs(values.mean())),
     }
+
+
+def _labelled(labels: np.ndarray, names: Mapping[int, str], pattern: re.Pattern) -> np.ndarray:
+    """Where the label's name is recognized."""
+    return np.isin(labels, [label for label, name in names.items() if pattern.search(name)])
 
 
 def _similarity(result: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> dict[str, float]:

@@ -35,12 +35,14 @@ _DEFAULT: Stages = {
 }
 
 #: The settings of the example that goes with the consensus recommendations (10.1002/mrm.30006), at 1 mm, where its
-#: voxels are millimetres: extraction at 0.5 and one voxel off; V-SHARP from 12 to 1 mm without more; FANSI with
-#: alpha = 5e-4 on a field in ppm, a weak harmonic field of beta = 150, at most 400 iterations to 0.1 %; the mean of the
-#: brain. Its spatial weights of the gradient, from the magnitude, are left out.
+#: voxels are millimetres: extraction at 0.5 and one voxel off; echoes unwrapped by ROMEO from a template after
+#: MCPC-3D-S; V-SHARP from 12 to 1 mm without more; FANSI with alpha = 5e-4 on a field in ppm, a weak harmonic field of
+#: beta = 150, at most 400 iterations to 0.1 %; the mean of the brain. What differs: unreliable voxels lose weight by
+#: degrees instead of at a residual of 0.3, and the gradient is not weighted by that of the magnitude.
 _CONSENSUS: Stages = {
     "mask": {"method": "brain_extraction", "fractional_intensity": 0.5, "erosion": 1.0},
     "support": {"method": "surroundings", "margin": 0.0},
+    "field_map": {"method": "echo_average", "unwrapping": "template"},
     "background": {
         "method": "vsharp", "largest_radius": 12.0, "smallest_radius": 1.0, "radius_step": 1.0, "threshold": 0.05,
     },

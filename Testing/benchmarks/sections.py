@@ -231,13 +231,17 @@ def unwrapping_rows(bench: Bench) -> Rows:
 def agreement(susceptibility: np.ndarray, phantom: Phantom) -> dict:
     """Scores of a map against the truth inside the brain, as cells of a table."""
     scores = score(susceptibility, phantom.susceptibility, phantom.mask, phantom.labels, LABELS)
-    regional, calcified = scores["regional"], scores.get("calcification", {})
+    regional, parts, lesions = scores["regional"], scores["compartments"], {}
+    for lesion in ("calcification", "hemorrhage"):
+        if lesion in scores:
+            lesions[f"{lesion} ppm voxels"] = scores[lesion]["moment_deviation"]
+            lesions[f"{lesion} streak"] = scores[lesion]["streak"]
     return _similarity(scores) | {
         "regional slope": regional["slope"],
         "intercept ppb": 1000 * regional["intercept"],
         "regional error ppb": 1000 * regional["mean_absolute_error"],
-        "calcification ppm voxels": calcified.get("moment_deviation"),
-        "streak": calcified.get("streak"),
+        **{f"{name.replace('_', ' ')} NRMSE %": error for name, error in parts.items()},
+        **lesions,
     }
 
 

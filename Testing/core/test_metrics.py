@@ -7,6 +7,7 @@ import pytest
 
 from QSMReconstructionCore.metrics import (
     calcification,
+    compartment_errors,
     correlation,
     detrended_nrmse,
     hfen,
@@ -201,6 +202,40 @@ def test_streaks_are_measured_against_the_depth_of_the_calcification():
     truth, labelled = _calcified(-3.0)
     result = truth + noise_of(4, 0.05, truth.shape).astype(np.float32)
     assert calcification(result, truth, labelled)["streak"] == pytest.approx(0.05 / 3, rel=0.15)
+
+
+def test_each_compartment_has_its_own_error(truth, mask):
+    labels = np.zeros(SHAPE, int)
+    labels[8:12, 6:16, 6:18] = 1
+    labels[13:16, 6:16, 6:18] = 2
+    labels[5, 10, 10:14] = 3
+    names = {1: "Putamen left", 2: "White matter", 3: "Veins", 4: "Cortex"}
+    inside = {name: labels == label for label, name in names.items()}
+    noisy = truth.copy()
+    noise = orthogonal_noise(truth, inside["White matter"], 0.05)
+    noisy[labels == 2] += noise[labels == 2]
+    errors = compartment_errors(noisy, truth, mask, labels, names)
+    white = truth[labels == 2]
+    assert errors["tissue"] == pytest.approx(100 * 0.05 / white.std(), rel=1e-3)
+    assert errors["deep_grey"] == errors["blood"] == 0
+    near = truth.copy()
+    near[6, 10, 10] += 0.3  # beside the vein
+    assert compartment_errors(near, truth, mask, labels, names)["blood"] > 1
+    assert compartment_errors(truth, truth, mask, labels, {1: "Putamen"}) == {"deep_grey": 0}
+
+
+def test_a_hemorrhage_is_scored_as_a_calcification_of_the_other_sign():
+    truth = np.zeros((40, 40, 40), np.float32)
+    truth += np.random.default_rng(0).normal(0, 0.01, truth.shape).astype(np.float32)
+    labels = np.zeros(truth.shape, int)
+    labels[18:22, 18:22, 18:22] = 17
+    labels[5:8, 5:8, 5:8], labels[30:33, 5:8, 5:8] = 1, 2
+    truth[labels == 17] = 1.5
+    result = np.where(labels == 17, 0.75, truth).astype(np.float32)
+    names = {17: "Hemorrhage", 1: "Putamen", 2: "Caudate"}
+    found = score(result, truth, np.ones(truth.shape, bool), labels, names)["hemorrhage"]
+    assert found["moment_deviation"] == pytest.approx(0.75 * 64, rel=1e-3)
+    assert found["streak"] == pytest.approx(0, abs=1e-6)
 
 
 def test_score_finds_calcification_and_nuclei_by_name(truth, mask, regions):

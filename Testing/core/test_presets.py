@@ -27,6 +27,7 @@ def test_the_consensus_preset_has_the_published_settings():
     stages = Recipe.preset("consensus").stages
     assert stages["mask"]["fractional_intensity"] == 0.5 and stages["mask"]["erosion"] == 1
     assert stages["support"]["margin"] == 0
+    assert (stages["field_map"]["method"], stages["field_map"]["unwrapping"]) == ("echo_average", "template")
     vsharp = stages["background"]
     assert (vsharp["largest_radius"], vsharp["smallest_radius"], vsharp["radius_step"]) == (12, 1, 1)
     inversion = stages["inversion"]

@@ -69,7 +69,11 @@ def _print(scores: dict) -> None:
         print(f"{'region':32}{'voxels':>8}{'truth ppm':>12}{'result ppm':>12}")
         for name, region in regional["regions"].items():
             print(f"{name:32}{region['voxels']:8d}{region['truth']:12.4f}{region['result']:12.4f}")
-    if "calcification" in scores:
-        streak = scores["calcification"]["streak"]
-        print(f"\ncalcification: moment deviation {scores['calcification']['moment_deviation']:.1f} ppm voxels, "
-              f"streak {'undefined' if streak is None else f'{streak:.4f}'}")
+    if scores.get("compartments"):
+        errors = ", ".join(f"{name} {error:.1f} %" for name, error in scores["compartments"].items())
+        print(f"\ndetrended_nrmse within: {errors}")
+    for lesion in ("calcification", "hemorrhage"):
+        if lesion in scores:
+            streak = scores[lesion]["streak"]
+            print(f"\n{lesion}: moment deviation {scores[lesion]['moment_deviation']:.1f} ppm voxels, "
+                  f"streak {'undefined' if streak is None else f'{streak:.4f}'}")
