@@ -1,8 +1,8 @@
 """Scripted module: quantitative susceptibility mapping from gradient-echo magnitude and phase."""
 
-import enum
 import logging
 import os
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -104,74 +104,80 @@ class QSMReconstructionFileReader:
         return True
 
 
-class ReconstructionPreset(enum.Enum):
-    """Which recipe to use. Scenes store the names of the members; the values name the recipes of the core."""
-
-    DEFAULT = "default"
-    CONSENSUS = "consensus"
-    PREVIEW = "preview"
-    CLINICAL_SINGLE_ECHO = "clinical_single_echo"
-    HIGH_CONTRAST = "high_contrast"
-
-    def label(self):
-        labels = {
-            "default": _("Default (for measurements)"),
-            "consensus": _("Consensus of 2024"),
-            "preview": _("Preview (in seconds)"),
-            "clinical_single_echo": _("Single echo"),
-            "high_contrast": _("Strong sources"),
-        }
-        return labels[self.value]
-
-
 @parameterNodeWrapper
 class QSMReconstructionParameterNode:
-    """What the panel remembers in the scene: the echo time of a single echo in ms and B0 in T, 0 where not known."""
+    """What the panel remembers in the scene. All names and texts here are a file format.
+
+    echoTimes: entered echo times in ms, separated by spaces; empty for those of the scan.
+    fieldStrength: in T; 0 for that of the scan.
+    preset: name of a recipe of the core. recipe: JSON of what the user has made of it, empty for the preset as it is.
+    leftOut: names of the maps that are not added to the scene, separated by spaces.
+    outputName: what the names of the outputs begin with; empty for the name of the scan.
+    referenceSegment: ID of the segment that is the reference region.
+    result, resultMask: the last susceptibility map and its brain mask.
+    """
 
     magnitude: vtkMRMLScalarVolumeNode | vtkMRMLSequenceNode | None
     phase: vtkMRMLScalarVolumeNode | vtkMRMLSequenceNode | None
-    mask: vtkMRMLSegmentationNode
-    echoTime: Annotated[float, WithinRange(0, 250)] = 0.0
+    echoTimes: str
     fieldStrength: Annotated[float, WithinRange(0, 25)] = 0.0
-    preset: ReconstructionPreset = ReconstructionPreset.DEFAULT
+    mask: vtkMRMLSegmentationNode
+    preset: str = "default"
+    recipe: str
+    leftOut: str
+    outputName: str
+    referenceSegmentation: vtkMRMLSegmentationNode
+    referenceSegment: str
+    result: vtkMRMLScalarVolumeNode
+    resultMask: vtkMRMLSegmentationNode
 
 
 class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel: inputs, Apply and Cancel, progress, result."""
+    """The panel. Each of its sections is a class of QSMReconstructionLib; here they are wired together."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = QSMReconstructionLogic()
         self._parameterNode = self._guiTag = None
-        self._running = self._cancelRequested = False
 
     def setup(self):
+        from QSMReconstructionLib.job_queue import JobQueue
+        from QSMReconstructionLib.outputs_section import OutputsSection
+        from QSMReconstructionLib.quality_section import QualitySection
+        from QSMReconstructionLib.recipe_section import RecipeSection
+        from QSMReconstructionLib.run_section import RunSection
+        from QSMReconstructionLib.study_section import StudySection
+
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/QSMReconstruction.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.study, self.recipe, self.outputs = StudySection(self.ui), RecipeSection(self.ui), OutputsSection(self.ui)
+        self.run, self.quality = RunSection(self.ui), QualitySection(self.ui)
+        self.jobs = JobQueue(self.onJobChanged)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.cancelButton.connect("clicked(bool)", self.onCancelButton)
+        self.ui.editMaskButton.connect("clicked(bool)", self.onEditMaskButton)
+        self.ui.rerunButton.connect("clicked(bool)", self.onRerunButton)
+        self.ui.referAgainButton.connect("clicked(bool)", self.onReferAgainButton)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self._setRunning(False)
         self.enter()
 
     def cleanup(self):
-        self.onSceneStartClose()
+        self.jobs.close()
+        self.setParameterNode(None)
         self.removeObservers()
 
     def enter(self):
         self.setParameterNode(self.logic.getParameterNode())
 
     def onSceneStartClose(self, caller=None, event=None):
-        self.onCancelButton()
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller=None, event=None):
-        self.ui.messageLabel.text = ""
         if self.parent.isEntered:
             self.enter()
 
@@ -188,63 +194,71 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.onParametersModified()
 
     def onParametersModified(self, caller=None, event=None):
-        """Offer only what the chosen input needs, and say what is missing."""
-        from QSMReconstructionCore.recipe import PRESETS
-        from QSMReconstructionLib.echoes import missing_input
-
+        """Show everything that follows from the parameters."""
         parameters = self._parameterNode
-        isSequence = bool(parameters.magnitude) and parameters.magnitude.IsA("vtkMRMLSequenceNode")
-        self.ui.echoTimeSpinBox.enabled = not isSequence
-        self.ui.echoTimeSpinBox.specialValueText = _("from the sequence") if isSequence else _("not set")
-        self.ui.presetComboBox.toolTip = PRESETS[parameters.preset.value].purpose
-        missing = missing_input(parameters)
-        self.ui.applyButton.enabled = not missing and not self._running
-        self.ui.applyButton.toolTip = missing or _("Compute the susceptibility map and add it to the scene")
+        self.study.show(parameters)
+        self.recipe.show(parameters, self.study.scan)
+        self.outputs.show(parameters)
+        self.quality.show(parameters)
+        self.ui.editMaskButton.enabled = bool(parameters.mask or parameters.resultMask)
+        self.ui.rerunButton.enabled = bool(parameters.resultMask) and not self.study.missing
+        self.run.show_missing(self.study.missing, len(self.jobs.jobs))
 
     def onApplyButton(self):
-        """Run the reconstruction; the panel stays alive, with inputs locked, until it ends or is cancelled."""
-        from QSMReconstructionCore import Cancelled
-
-        if self._running:
-            return
-        self._setRunning(True)
-        try:
-            with slicer.util.tryWithErrorDisplay(_("The reconstruction failed.")):
-                try:
-                    nodes = self.logic.reconstructFromParameters(self._parameterNode, progress=self.onProgress)
-                except Cancelled:
-                    self.ui.messageLabel.text = _("Cancelled. The scene is as it was.")
-                except ValueError as error:  # a sentence for the user about the data
-                    self.ui.messageLabel.text = _("Cannot reconstruct: {reason}").format(reason=error)
-                else:
-                    self.ui.messageLabel.text = nodes.summary()
-                    slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(nodes.susceptibility.GetID())
-                    slicer.app.applicationLogic().PropagateVolumeSelection()
-        finally:
-            self._setRunning(False)
+        """Start a reconstruction, or put it in line."""
+        with slicer.util.tryWithErrorDisplay(_("The reconstruction could not be started.")):
+            try:
+                job = self.logic.createJob(self._parameterNode)
+            except ValueError as reason:  # a sentence for the user about the data
+                self.run.show_message(_("Cannot reconstruct: {reason}").format(reason=reason))
+            else:
+                self.jobs.add(job)
+                self.onJobChanged(job)
 
     def onCancelButton(self):
-        self._cancelRequested = True
+        if self.jobs.jobs:
+            self.jobs.cancel(self.jobs.jobs[0])
 
-    def onProgress(self, fraction, message):
-        """Show the progress and let the user act; raise `Cancelled` if asked to."""
-        from QSMReconstructionCore import Cancelled
-
-        self.ui.progressBar.value = round(100 * fraction)
-        self.ui.messageLabel.text = message
-        slicer.app.processEvents()
-        if self._cancelRequested:
-            raise Cancelled
-
-    def _setRunning(self, running):
-        self._running, self._cancelRequested = running, False
-        self.ui.inputsCollapsibleButton.enabled = not running
-        self.ui.methodCollapsibleButton.enabled = not running
-        self.ui.cancelButton.enabled = running
-        self.ui.progressBar.visible = running
-        self.ui.progressBar.value = 0
+    def onJobChanged(self, job):
+        """Show the progress of the jobs, and the result of one that has ended."""
+        self.run.show_log(job)
+        self.run.show_jobs(self.jobs.jobs)
+        if job.state.ended:
+            self.run.show_message(self.logic.outcome(job))
+            if job.nodes and self._parameterNode:
+                self.logic.showResult(job.nodes)
+                wasModifying = self._parameterNode.StartModify()
+                self._parameterNode.result = job.nodes.susceptibility
+                self._parameterNode.resultMask = job.nodes.mask
+                self._parameterNode.EndModify(wasModifying)
+                self.ui.qualityCollapsibleButton.collapsed = False
         if self._parameterNode:
-            self.onParametersModified()
+            self.run.show_missing(self.study.missing, len(self.jobs.jobs))
+
+    def onEditMaskButton(self):
+        """Open the mask in Segment Editor."""
+        from QSMReconstructionLib.masks import edit
+
+        parameters = self._parameterNode
+        edit(parameters.mask or parameters.resultMask, parameters.magnitude, parameters.result)
+
+    def onRerunButton(self):
+        """Reconstruct with the mask of the last result, as the user has corrected it."""
+        self._parameterNode.mask = self._parameterNode.resultMask
+        self.onApplyButton()
+
+    def onReferAgainButton(self):
+        """Refer the last map to another region."""
+        from QSMReconstructionLib.references import refer_again
+        from QSMReconstructionLib.study import recipe_of
+
+        with slicer.util.tryWithErrorDisplay(_("The reference could not be changed."), waitCursor=True):
+            try:
+                message = refer_again(self._parameterNode, recipe_of(self._parameterNode))
+            except ValueError as reason:
+                message = _("Cannot change the reference: {reason}").format(reason=reason)
+            self.run.show_message(message)
+            self.quality.show(self._parameterNode)
 
 
 class QSMReconstructionLogic(ScriptedLoadableModuleLogic):
@@ -253,17 +267,57 @@ class QSMReconstructionLogic(ScriptedLoadableModuleLogic):
     def getParameterNode(self):
         return QSMReconstructionParameterNode(super().getParameterNode())
 
-    def reconstructFromParameters(self, parameters, progress=None):
-        """`reconstruct` with what the panel has set."""
-        return self.reconstruct(
-            parameters.magnitude,
-            parameters.phase,
-            fieldStrength=parameters.fieldStrength,
-            echoTimes=None if parameters.magnitude.IsA("vtkMRMLSequenceNode") else [parameters.echoTime / 1000],
-            mask=parameters.mask,
-            recipe=parameters.preset.value,
-            progress=progress,
+    def createJob(self, parameters):
+        """A background reconstruction of what the parameters choose, as it is in the scene now.
+
+        Parameters
+        ----------
+        parameters : QSMReconstructionParameterNode
+
+        Returns
+        -------
+        ReconstructionJob
+            To be added to a `JobQueue`.
+
+        Raises
+        ------
+        ValueError
+            If something is missing or does not fit.
+        """
+        from QSMReconstructionCore.io.provenance import OUTPUTS
+        from QSMReconstructionLib.job import ReconstructionJob
+        from QSMReconstructionLib.masks import mask_from_node
+        from QSMReconstructionLib.references import given_region
+        from QSMReconstructionLib.study import recipe_of, scan_of
+
+        scan, recipe = scan_of(parameters), recipe_of(parameters)
+        return ReconstructionJob(
+            replace(scan, name=parameters.outputName) if parameters.outputName else scan,
+            recipe,
+            home=slicer.app.temporaryPath,
+            mask=mask_from_node(parameters.mask, scan.first_echo) if parameters.mask else None,
+            region=given_region(parameters, recipe, scan.first_echo),
+            keep={output.name for output in OUTPUTS} - set(parameters.leftOut.split()),
         )
+
+    def outcome(self, job):
+        """How a job has ended, in words; how long its stages took is remembered for estimates."""
+        from QSMReconstructionLib.estimate import remember
+        from QSMReconstructionLib.job import JobState
+
+        if job.state is JobState.FAILED:
+            return _("Cannot reconstruct: {reason}").format(reason=job.reason)
+        if job.nodes is None:
+            return job.message
+        provenance = job.nodes.provenance
+        remember(provenance["Recipe"], provenance["Seconds"], job.scan.grid.size, slicer.app.userSettings())
+        return job.nodes.summary()
+
+    def showResult(self, nodes):
+        """Show a new susceptibility map in the slice views."""
+        applicationLogic = slicer.app.applicationLogic()
+        applicationLogic.GetSelectionNode().SetActiveVolumeID(nodes.susceptibility.GetID())
+        applicationLogic.PropagateVolumeSelection()
 
     def reconstruct(
         self, magnitude, phase, *, fieldStrength=None, echoTimes=None, mask=None, recipe="default", progress=None

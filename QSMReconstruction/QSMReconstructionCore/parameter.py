@@ -12,6 +12,7 @@ The panel's form, the command line's `--set`, the recipe's JSON and the document
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -116,4 +117,23 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
             if isinstance(note, Parameter):
                 kind = typing.get_args(hint)[0]
                 found[name] = replace(note, name=name, type=kind, default=argument.default)
+    return found
+
+
+def explanations_of(function: Callable[..., Any]) -> dict[str, str]:
+    """What the docstring of a method says about each of its arguments, as one paragraph each, by name.
+
+    Parameters
+    ----------
+    function : callable
+        With a docstring whose section "Parameters" follows numpydoc.
+    """
+    section = re.search(r"^Parameters\n-+\n((?:.*\n)*?)(?:[^\n]+\n-+\n|\Z)", inspect.getdoc(function) + "\n", re.M)
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in section[1].splitlines() if section else ():
+        if line[:1].strip():
+            names = [name.strip() for name in line.partition(" :")[0].split(",")]
+        else:
+            found |= {name: f"{found.get(name, '')} {line.strip()}".strip() for name in names}
     return found

@@ -21,7 +21,7 @@ from .recipe import Recipe
 from .referencing import Reference, ReferenceRegion, apply_reference, rereference
 
 #: Share of each stage in the run time of the default recipe, for the progress bar: rounded from a 1 mm head.
-_SHARE = {
+SHARE_OF_STAGE = {
     "mask": 0.10, "support": 0.02, "field_map": 0.20, "background": 0.10, "inversion": 0.53, "reference": 0.01,
     "r2star": 0.02,
 }  # fmt: skip
@@ -185,7 +185,7 @@ def reconstruct(
         susceptibility, mask, field_map.restricted_to(mask), local_field.restricted_to(mask), r2star, reference,
         recipe, acquisition.grid, acquisition.identity, run.seconds, tuple(notes),
     )
-    progress(sum(_SHARE.values()), "Verdicts")
+    progress(sum(SHARE_OF_STAGE.values()), "Verdicts")
     verdicts = (*assess_acquisition(acquisition, preview=False), *assess_reconstruction(found, acquisition))
     progress(1.0, "done")
     return replace(found, verdicts=verdicts)
@@ -203,7 +203,7 @@ class _Run:
     def stage(self, name: str, *data, **more):
         chosen = dict(self.recipe.stages[name])
         self.key = _key(self.key, name, chosen)
-        start, self.done = self.done, self.done + _SHARE[name]
+        start, self.done = self.done, self.done + SHARE_OF_STAGE[name]
         if self.key not in self.cache:
             progress = part_of(self.progress, start, self.done, STAGES_IN_WORDS[name])
             progress(0.0, "")

@@ -27,6 +27,13 @@ def all_or_nothing(scene) -> Iterator[None]:
         raise
 
 
+def detached_node(class_name: str):
+    """A new node that is not in the scene yet, with the defaults that the user has given nodes of its class."""
+    node = slicer.mrmlScene.CreateNodeByClass(class_name)
+    node.UnRegister(None)  # the reference that belongs to the caller in C++
+    return node
+
+
 def _node_ids(scene) -> list[str]:
     return [scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())]
 

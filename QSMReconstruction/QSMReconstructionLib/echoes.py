@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 import slicer
-from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from QSMReconstructionCore.acquisition import Acquisition, checked_echo_times
@@ -102,30 +101,22 @@ def voxels(image) -> np.ndarray:
     return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
 
 
-def missing_input(parameters) -> str:
-    """What the panel still needs before it can start, as a short request to the user; empty if nothing.
-
-    Parameters
-    ----------
-    parameters : object
-        With attributes `magnitude`, `phase` (nodes or None), `echoTime` (ms) and `fieldStrength` (T), 0 if not known.
-    """
-    if not parameters.magnitude or not parameters.phase:
-        return _("Choose the magnitude and the phase")
-    if parameters.magnitude == parameters.phase:
-        return _("Choose a phase that is not the magnitude")
-    if parameters.magnitude.GetClassName() != parameters.phase.GetClassName():
-        return _("Choose two sequences, or two volumes, for magnitude and phase")
-    if not parameters.magnitude.IsA("vtkMRMLSequenceNode") and not parameters.echoTime:
-        return _("Enter the echo time")
-    if not parameters.fieldStrength:
-        return _("Enter the field strength")
-    return ""
-
-
 def known_field_strength(node) -> float | None:
     """B0 in T that a sequence or volume was loaded with; None if it does not carry it."""
     return _number(node, FIELD_STRENGTH)
+
+
+def known_echo_times(sequence) -> tuple[list[float], str]:
+    """Echo times in s that a sequence is indexed by, and where they were found.
+
+    Raises
+    ------
+    ValueError
+        If it is not indexed by echo time.
+    """
+    sources = _known_sources([sequence])
+    loaded = f", loaded from {sources['echo_times']}" if "echo_times" in sources else ""
+    return _index_values(sequence), f"sequence index{loaded}"
 
 
 def scan_from_nodes(
@@ -173,6 +164,11 @@ def scan_from_nodes(
         sources["echo_times"] = f"sequence index{loaded}"
     else:
         sources["echo_times"] = "user"
+        if len(echo_times) != len(magnitude_echoes):
+            raise ValueError(
+                f"There are {len(magnitude_echoes)} echo(es), but {len(echo_times)} echo time(s) were given. "
+                "Give one echo time per echo."
+            )
     carried, frequency = _agreed(nodes, FIELD_STRENGTH, "T"), _agreed(nodes, IMAGING_FREQUENCY, "MHz")
     if field_strength is None:
         field_strength = carried
@@ -311,10 +307,10 @@ def _volumes(role: str, given) -> tuple[str, list]:
     return name, nodes
 
 
-def _index_values(magnitude, phase) -> list[float]:
+def _index_values(*nodes) -> list[float]:
     """Echo times in s from the index values of the sequences."""
     times = None
-    for sequence in (magnitude, phase):
+    for sequence in nodes:
         if isinstance(sequence, (list, tuple)) or not sequence.IsA("vtkMRMLSequenceNode"):
             continue
         name = sequence.GetName()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import json
 import logging
+import re
 import shutil
 import tempfile
 import time
@@ -18,18 +19,25 @@ from pathlib import Path
 import numpy as np
 from slicer.i18n import tr as _
 
+from QSMReconstructionCore.commandline.reconstruct import SHARE_OF_RECONSTRUCTION
 from QSMReconstructionCore.io.nifti import nifti_parts, read_nifti
 from QSMReconstructionCore.io.provenance import OUTPUTS
+from QSMReconstructionCore.pipeline import SHARE_OF_STAGE, STAGES_IN_WORDS
 from QSMReconstructionCore.recipe import Recipe
+from QSMReconstructionCore.referencing import ReferenceRegion
 
 from .echoes import Scan, voxels
-from .engine import Engine
+from .engine import Engine, Report
 from .maps import PreparedNodes, ReconstructionNodes, Result
 
 #: Seconds between two looks at the engine.
 _PATIENCE = 0.05
 #: Parts of the progress bar that writing the input and loading the result take.
 _WRITTEN, _COMPUTED = 0.03, 0.97
+#: Too little is computed before this fraction to tell how long the rest will take.
+_TELLING = 0.05
+#: How much of the engine's work each stage is, by its name in reports.
+_SHARES = {STAGES_IN_WORDS[stage]: share * SHARE_OF_RECONSTRUCTION for stage, share in SHARE_OF_STAGE.items()}
 
 
 class JobState(enum.Enum):
@@ -57,10 +65,12 @@ class ReconstructionJob:
     scan : Scan
         The input, whose voxels may still be shared with the scene.
     recipe : Recipe
-    mask : ndarray, bool, shape (k, j, i), optional
-        Brain mask to use instead of the recipe's.
     home : path
         Folder in which to make the job's folder, which is removed when the job ends.
+    mask : ndarray, bool, shape (k, j, i), optional
+        Brain mask to use instead of the recipe's.
+    region : ReferenceRegion, optional
+        Where the mean susceptibility is called zero, instead of the recipe's reference.
     keep : collection of str, optional
         Names of the maps to load, of `QSMReconstructionCore.io.provenance.OUTPUTS`; all of them if not given.
         Susceptibility and the mask always are.
@@ -78,18 +88,29 @@ class ReconstructionJob:
         The result, when done.
     log : list of str
         What happened, line by line.
+    stage_fraction : float
+        How much of the engine's stage is done.
     """
 
     def __init__(
-        self, scan: Scan, recipe: Recipe, *, mask: np.ndarray | None = None, home, keep: Collection[str] | None = None
+        self,
+        scan: Scan,
+        recipe: Recipe,
+        *,
+        home,
+        mask: np.ndarray | None = None,
+        region: ReferenceRegion | None = None,
+        keep: Collection[str] | None = None,
     ) -> None:
-        self.scan, self.recipe, self.mask, self.keep = scan, recipe, mask, keep
+        self.scan, self.recipe, self.mask, self.region, self.keep = scan, recipe, mask, region, keep
         self.state = JobState.WRITING
         self.fraction, self.stage, self.message, self.reason = 0.0, _("Writing the input"), "", ""
         self.nodes: ReconstructionNodes | None = None
         self.log: list[str] = []
         self.engine: Engine | None = None
         self.folder: Path | None = None
+        self.stage_fraction = 0.0
+        self._stage_began = self._computing_began = 0.0
         self._home, self._began = Path(home), time.monotonic()
         self._images = [(image, image.GetMTime()) for image in (*scan.magnitude, *scan.phase)]
         self._steps: Iterator[float] | None = None
@@ -103,6 +124,14 @@ class ReconstructionJob:
     def seconds(self) -> float:
         """Time since the job was made, in s."""
         return time.monotonic() - self._began
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest will take at the pace so far, in s; None while that cannot be told."""
+        done = (self.fraction - _WRITTEN) / (1 - _WRITTEN)
+        if self.state is not JobState.COMPUTING or done < _TELLING:
+            return None
+        return (time.monotonic() - self._computing_began) * (1 - done) / done
 
     def step(self, may_compute: Callable[[], bool]) -> float:
         """Do the next piece of work.
@@ -193,15 +222,23 @@ class ReconstructionJob:
                 written += 1
                 self.fraction = _WRITTEN * written / total
         for echo, echo_time in enumerate(scan.echo_times):
-            facts = {"EchoTime": echo_time, "MagneticFieldStrength": scan.field_strength}
+            facts = {**scan.protocol, "EchoTime": echo_time, "MagneticFieldStrength": scan.field_strength}
+            facts.pop("Manufacturer", None)  # by which the engine would turn the sign of the phase once more
             if scan.imaging_frequency:
                 facts["ImagingFrequency"] = scan.imaging_frequency
             (folder / f"phase_{echo}.json").write_text(json.dumps(facts), encoding="utf-8")
         if self.mask is not None:
             with (folder / "mask.nii").open("wb") as file:
                 file.writelines(nifti_parts(self.mask, scan.grid))
+        if self.region is not None:
+            with self._region_file(folder).open("wb") as file:
+                file.writelines(nifti_parts(self.region.voxels, scan.grid))
         (folder / "recipe.json").write_text(self.recipe.to_json(), encoding="utf-8")
         self._images = []
+
+    def _region_file(self, folder: Path) -> Path:
+        """The engine calls the region as its file is called."""
+        return folder / (re.sub(r'[\\/:*?"<>|.]', " ", self.region.name) + ".nii")
 
     def _check_unchanged(self) -> None:
         if any(image.GetMTime() != modified for image, modified in self._images):
@@ -215,6 +252,9 @@ class ReconstructionJob:
         arguments += ["--recipe", str(folder / "recipe.json")]
         if (folder / "mask.nii").exists():
             arguments += ["--mask", str(folder / "mask.nii")]
+        if self.region is not None:
+            arguments += ["--reference-region", str(self._region_file(folder))]
+        self._computing_began = time.monotonic()
         self.engine = engine = Engine(arguments)
         try:
             ended = False
@@ -222,10 +262,7 @@ class ReconstructionJob:
                 yield _PATIENCE
                 ended = engine.ended()  # asked before reading, so that nothing said before the end is missed
                 for report in engine.read():
-                    if report.stage != self.stage:
-                        self._note(report.stage)
-                    self.fraction = _WRITTEN + (_COMPUTED - _WRITTEN) * report.fraction
-                    self.stage, self.message = report.stage, report.message
+                    self._take(report)
         finally:
             engine.stop()
             self.engine = None
@@ -234,10 +271,21 @@ class ReconstructionJob:
         if failure := engine.failure():
             raise JobFailed(failure)
 
+    def _take(self, report: Report) -> None:
+        if report.stage != self.stage:
+            if report.stage.lower() != "done":
+                self._note(report.stage)
+            self._stage_began = report.fraction
+        self.fraction = _WRITTEN + (_COMPUTED - _WRITTEN) * report.fraction
+        self.stage, self.message = report.stage, report.message
+        share = _SHARES.get(report.stage, 0)
+        self.stage_fraction = min((report.fraction - self._stage_began) / share, 1.0) if share else 0.0
+
     def _load(self, folder: Path) -> Iterator[float]:
         provenance = json.loads((folder / "chimap.json").read_text(encoding="utf-8"))
         provenance["FactSources"] |= self.scan.sources
         provenance["InputFiles"] = []  # the temporary copies
+        verdicts = json.loads((folder / "quality.json").read_text(encoding="utf-8"))["Verdicts"]
         names = [
             output.name for output in OUTPUTS
             if (folder / f"{output.name}.nii").exists() and output.name != "mask"
@@ -245,8 +293,9 @@ class ReconstructionJob:
         ]
         mask = read_nifti(folder / "mask.nii")[0] > 0
         yield 0.0
+        result = Result(_FilesOfMaps(folder, names), mask, provenance, verdicts)
         prepared = PreparedNodes(self.scan)
-        for done, _piece in enumerate(prepared.prepare(Result(_FilesOfMaps(folder, names), mask, provenance)), 1):
+        for done, _piece in enumerate(prepared.prepare(result), 1):
             self.fraction = _COMPUTED + (1 - _COMPUTED) * done / (len(names) + 2)
             yield 0.0
         self.nodes = prepared.put_in_scene()

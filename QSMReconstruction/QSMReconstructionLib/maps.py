@@ -14,7 +14,7 @@ from QSMReconstructionCore import __version__
 from QSMReconstructionCore.io.provenance import OUTPUTS, provenance_of
 from QSMReconstructionCore.pipeline import Reconstruction
 
-from .changes import all_or_nothing
+from .changes import all_or_nothing, detached_node
 from .echoes import Scan
 from .masks import detached_segmentation, put_segmentation_in_scene
 
@@ -62,11 +62,14 @@ class Result:
         The brain.
     provenance : dict
         As `QSMReconstructionCore.io.provenance.provenance_of` gives it.
+    verdicts : list of dict
+        As `QSMReconstructionCore.quality.Verdict.as_dict` gives them.
     """
 
     maps: Mapping[str, np.ndarray]
     mask: np.ndarray
     provenance: dict
+    verdicts: list[dict]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +123,7 @@ def add_to_scene(reconstruction: Reconstruction, scan: Scan) -> ReconstructionNo
     `QSM.Map` (key of the map, for instance "susceptibility"), `QSM.Recipe` (JSON), `QSM.FieldStrength` (T),
     `QSM.EchoTimes` (s, separated by spaces), `QSM.InputIdentity` (SHA-256 of the scan), `QSM.Version` (of this
     software), `QSM.Notes` (sentences), and on the susceptibility map `QSM.Reference` (region), `QSM.ReferenceMean`,
-    `QSM.ReferenceSD`, `QSM.ReferenceSubtracted` (ppm) and `QSM.ReferenceVoxels`.
+    `QSM.ReferenceSD`, `QSM.ReferenceSubtracted` (ppm), `QSM.ReferenceVoxels` and `QSM.Verdicts` (JSON).
 
     Parameters
     ----------
@@ -142,7 +145,8 @@ def add_to_scene(reconstruction: Reconstruction, scan: Scan) -> ReconstructionNo
         "quality": reconstruction.field_map.quality,
     }
     found = {name: array for name, array in maps.items() if array is not None}
-    result = Result(found, reconstruction.mask, provenance_of(reconstruction, scan.acquisition))
+    verdicts = [verdict.as_dict() for verdict in reconstruction.verdicts]
+    result = Result(found, reconstruction.mask, provenance_of(reconstruction, scan.acquisition), verdicts)
     prepared = PreparedNodes(scan)
     for _piece in prepared.prepare(result):
         continue
@@ -163,10 +167,11 @@ class PreparedNodes:
     _maps: dict[str, tuple] = field(default_factory=dict)
     _mask: object = None
     _provenance: dict = field(default_factory=dict)
+    _verdicts: list[dict] = field(default_factory=list)
 
     def prepare(self, result: Result) -> Iterator[None]:
         """Prepare the nodes of a result, one between two items of the iterator."""
-        self._provenance = result.provenance
+        self._provenance, self._verdicts = result.provenance, result.verdicts
         for name in result.maps:  # a mapping may read an array when it is asked for it
             self._maps[name] = _detached_map(name, result.maps[name], self.scan)
             yield
@@ -189,10 +194,16 @@ class PreparedNodes:
             mask = put_segmentation_in_scene(self._mask, _title(scan, "brain mask"), maps["susceptibility"])
             nodes = [*maps.values(), mask]
             for node in nodes:
-                _set_attributes(node, _attributes(self._provenance, notes))
-            _set_attributes(maps["susceptibility"], _reference(self._provenance["Reference"]))
+                set_attributes(node, _attributes(self._provenance, notes))
+            set_attributes(maps["susceptibility"], reference_attributes(self._provenance["Reference"]))
+            maps["susceptibility"].SetAttribute("QSM.Verdicts", json.dumps(self._verdicts))
             _put_in_folder(nodes, scan)
         return ReconstructionNodes(maps, mask, self._provenance, notes, reconstruction)
+
+
+def title_of(name: str) -> str:
+    """How nodes of a map are called, by its name in `QSMReconstructionCore.io.provenance.OUTPUTS`."""
+    return _display(name).title
 
 
 def _display(name: str) -> _Display:
@@ -202,14 +213,14 @@ def _display(name: str) -> _Display:
 def _detached_map(name: str, array: np.ndarray, scan: Scan) -> tuple:
     """Volume and display node of a map."""
     kind = _display(name)
-    volume = slicer.vtkMRMLScalarVolumeNode()
+    volume = detached_node("vtkMRMLScalarVolumeNode")
     volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(scan.ijk_to_ras))
     slicer.util.updateVolumeFromArray(volume, array)
     volume.SetVoxelValueUnits(_coded(_UNITS[_OUTPUTS[name].unit]))
     if kind.quantity:
         volume.SetVoxelValueQuantity(_coded(kind.quantity))
     volume.SetAttribute("QSM.Map", kind.key)
-    display = slicer.vtkMRMLScalarVolumeDisplayNode()
+    display = detached_node("vtkMRMLScalarVolumeDisplayNode")
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
     if kind.window != (0.0, 0.0):
         display.SetAutoWindowLevel(False)
@@ -238,7 +249,8 @@ def _attributes(provenance: dict, notes: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def _reference(reference: dict) -> dict[str, str]:
+def reference_attributes(reference: dict) -> dict[str, str]:
+    """The attributes of a susceptibility map that tell its reference."""
     return {
         "QSM.Reference": reference["region"],
         "QSM.ReferenceMean": f"{reference['mean']:.6g}",
@@ -248,7 +260,8 @@ def _reference(reference: dict) -> dict[str, str]:
     }
 
 
-def _set_attributes(node, attributes: dict[str, str]) -> None:
+def set_attributes(node, attributes: dict[str, str]) -> None:
+    """Set several attributes of a node."""
     for name, value in attributes.items():
         node.SetAttribute(name, value)
 

@@ -9,6 +9,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from QSMReconstructionCore.numerics.crop import bounding_box
 
+from .changes import detached_node
 from .geometry import grid_of, ijk_to_ras
 
 
@@ -47,8 +48,13 @@ def mask_from_node(node, volume) -> np.ndarray:
         raise ValueError(f"Segmentation '{node.GetName()}' has no segment. Draw the brain, or leave the mask out.")
     mask = np.zeros(slicer.util.arrayFromVolume(volume).shape, bool)
     for segment_id in segment_ids:
-        mask |= slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, volume) > 0
+        mask |= segment_from_node(node, segment_id, volume)
     return mask
+
+
+def segment_from_node(node, segment_id: str, volume) -> np.ndarray:
+    """One segment of a segmentation on the voxels of a volume, as a bool array of shape (k, j, i)."""
+    return slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, volume) > 0
 
 
 def add_segmentation(name: str, mask: np.ndarray, volume):
@@ -95,7 +101,7 @@ def detached_segmentation(mask: np.ndarray, matrix: np.ndarray):
     segment.SetName("Brain")
     segment.SetColor(0.95, 0.75, 0.35)
     segment.AddRepresentation(slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName(), image)
-    node = slicer.vtkMRMLSegmentationNode()
+    node = detached_node("vtkMRMLSegmentationNode")
     node.GetSegmentation().AddSegment(segment, "Brain")
     return node
 
@@ -114,3 +120,29 @@ def put_segmentation_in_scene(node, name: str, volume):
     node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
     node.GetDisplayNode().SetOpacity2DFill(0.0)
     return node
+
+
+def edit(node, magnitude, other) -> None:
+    """Open a segmentation in Segment Editor, over the volume that shows the magnitude.
+
+    Parameters
+    ----------
+    node : vtkMRMLSegmentationNode
+    magnitude : vtkMRMLSequenceNode or vtkMRMLScalarVolumeNode
+        The magnitude of the scan. A sequence is shown by the volume of its browser.
+    other : vtkMRMLScalarVolumeNode or None
+        To paint on if no volume of the scene shows the magnitude.
+    """
+    scene = slicer.mrmlScene
+    volume = magnitude
+    if magnitude is not None and magnitude.IsA("vtkMRMLSequenceNode"):
+        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(magnitude)
+        volume = browser.GetProxyNode(magnitude) if browser else None
+    editor = scene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
+    if editor is None:
+        editor = slicer.vtkMRMLSegmentEditorNode()
+        editor.SetSingletonTag("SegmentEditor")
+        editor = scene.AddNode(editor)
+    editor.SetAndObserveSegmentationNode(node)
+    editor.SetAndObserveSourceVolumeNode(volume or other)
+    slicer.util.selectModule("SegmentEditor")

@@ -1,5 +1,8 @@
 """The panel of QSM Reconstruction, used as a user does."""
 
+import json
+import time
+
 import numpy as np
 import pytest
 import slicer
@@ -8,24 +11,25 @@ from small_scan import small_scan
 
 
 @pytest.fixture
-def panel(show_panel, quick_pipeline):
+def panel(show_panel, quick_engine):
     return show_panel("QSMReconstruction")
 
 
 @pytest.fixture
 def sequences(scene):
-    from QSMReconstructionLib.echoes import add_sequences
+    from QSMReconstructionLib.scans import add_scan
 
-    return add_sequences(small_scan(), "Head")
+    return add_scan(small_scan(), "Head")
 
 
 @pytest.fixture
 def volumes(scene):
-    """Magnitude and phase volume of a single echo."""
-    acquisition = small_scan(echo_times=(0.02,))
+    """Magnitude and phase volumes of two echoes, in turn."""
+    acquisition = small_scan(echo_times=(0.01, 0.02))
     matrix = acquisition.grid.ijk_to_ras
     return [
-        slicer.util.addVolumeFromArray(getattr(acquisition, role)[0], matrix, f"Single {role}")
+        slicer.util.addVolumeFromArray(getattr(acquisition, role)[echo], matrix, f"Single {role} {echo + 1}")
+        for echo in range(2)
         for role in ("magnitude", "phase")
     ]
 
@@ -33,20 +37,41 @@ def volumes(scene):
 @pytest.fixture
 def ready_panel(panel, sequences):
     """The panel with everything chosen that it needs."""
-    panel.ui.magnitudeSelector.setCurrentNode(sequences[0])
-    panel.ui.phaseSelector.setCurrentNode(sequences[1])
-    panel.ui.fieldStrengthSpinBox.value = 3.0
+    choose(panel, *sequences)
     return panel
+
+
+def choose(panel, magnitude, phase) -> None:
+    panel.ui.magnitudeSelector.setCurrentNode(magnitude)
+    panel.ui.phaseSelector.setCurrentNode(phase)
+
+
+def wait_until(condition, seconds: float = 40.0) -> None:
+    """Let the application handle events until a condition holds."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "waited in vain"
+        slicer.app.processEvents()
+        time.sleep(0.002)
+
+
+def apply(panel) -> None:
+    """Click Apply and wait for the result."""
+    panel.ui.applyButton.click()
+    wait_until(lambda: not panel.jobs.jobs)
 
 
 def node_ids(scene) -> list[str]:
     return [scene.GetNthNode(number).GetID() for number in range(scene.GetNumberOfNodes())]
 
 
-def during_the_run(monkeypatch, act) -> None:
-    """Have `act(fraction, message)` called whenever the panel has shown a progress report, before it goes on."""
-    real = slicer.app.processEvents
-    monkeypatch.setattr(type(slicer.app), "processEvents", staticmethod(lambda *arguments: (real(), act())))
+def column(panel, number: int) -> list[str]:
+    table = panel.ui.echoTable
+    return [table.item(row, number).text() for row in range(table.rowCount)]
+
+
+def attribute(name: str, key: str) -> str:
+    return slicer.util.getNode(name).GetAttribute(key)
 
 
 def test_the_module_says_what_it_is(panel):
@@ -57,240 +82,336 @@ def test_the_module_says_what_it_is(panel):
     assert "ppm" in record.helpText
 
 
-def test_an_empty_panel_says_what_is_missing_one_thing_after_the_other(panel, sequences, volumes):
-    ui = panel.ui
-    assert not ui.applyButton.enabled
-    assert ui.applyButton.toolTip == "Choose the magnitude and the phase"
-    ui.magnitudeSelector.setCurrentNode(volumes[0])
-    ui.phaseSelector.setCurrentNode(volumes[0])
-    assert ui.applyButton.toolTip == "Choose a phase that is not the magnitude"
-    ui.phaseSelector.setCurrentNode(sequences[1])
-    assert ui.applyButton.toolTip == "Choose two sequences, or two volumes, for magnitude and phase"
-    ui.phaseSelector.setCurrentNode(volumes[1])
-    assert ui.applyButton.toolTip == "Enter the echo time"
-    ui.echoTimeSpinBox.value = 20.0
-    assert ui.applyButton.toolTip == "Enter the field strength"
-    assert not ui.applyButton.enabled
-    ui.fieldStrengthSpinBox.value = 3.0
-    assert ui.applyButton.enabled
-    assert "susceptibility map" in ui.applyButton.toolTip
+class TestTheStudy:
+    def test_says_what_is_missing_one_thing_after_the_other(self, panel, sequences, volumes):
+        ui = panel.ui
+
+        def missing():
+            assert not ui.applyButton.enabled
+            assert ui.applyButton.toolTip in ui.studyVerdictsLabel.text
+            return ui.applyButton.toolTip
+
+        assert missing() == "Choose the magnitude and the phase."
+        choose(panel, volumes[0], volumes[0])
+        assert missing() == "Choose a phase that is not the magnitude."
+        choose(panel, volumes[0], sequences[1])
+        assert missing() == "Choose two sequences, or volumes, for magnitude and phase."
+        choose(panel, volumes[0], volumes[1])
+        assert missing() == "Enter the echo times in the table of echoes."
+        ui.echoTable.item(0, 3).setText("20")
+        assert missing().startswith("field_strength is missing")
+        ui.fieldStrengthSpinBox.value = 3.0
+        assert ui.applyButton.enabled
+        assert "susceptibility map" in ui.applyButton.toolTip
+
+    def test_of_sequences_brings_its_echo_times_field_strength_and_orientation(self, ready_panel):
+        ui = ready_panel.ui
+        assert column(ready_panel, 3) == ["4", "12", "20"]
+        assert set(column(ready_panel, 4)) == {"sequence index"}
+        assert ui.fieldStrengthSpinBox.text == "3 T, from the scan"
+        assert "34.8" in ui.b0DirectionValue.text
+        assert "number of echoes" in ui.studyVerdictsLabel.text
+        assert "three-dimensional" in ui.studyVerdictsLabel.toolTip
+        assert ui.applyButton.enabled
+
+    def test_takes_other_echo_times_and_gives_those_of_the_scan_back(self, ready_panel):
+        ui = ready_panel.ui
+        ui.echoTable.item(2, 3).setText("21.5")
+        assert column(ready_panel, 4) == ["entered"] * 3
+        assert ready_panel.study.scan.echo_times == pytest.approx((0.004, 0.012, 0.0215))
+        ui.echoTable.item(2, 3).setText("3")
+        assert "echo_times must increase" in ui.studyVerdictsLabel.text
+        ui.echoTable.item(2, 3).setText("no number")
+        assert column(ready_panel, 3)[2] == ""
+        ui.resetEchoTimesButton.click()
+        assert column(ready_panel, 3) == ["4", "12", "20"]
+        assert ui.applyButton.enabled
+
+    def test_of_volumes_is_put_together_echo_by_echo(self, panel, volumes):
+        ui = panel.ui
+        choose(panel, volumes[0], volumes[1])
+        ui.fieldStrengthSpinBox.value = 7.0
+        ui.echoTable.item(0, 3).setText("10")
+        ui.addEchoButton.click()
+        assert [ui.echoTable.cellWidget(1, number).currentNode() for number in (1, 2)] == volumes[2:]
+        assert column(panel, 4) == ["entered", "missing"]
+        ui.echoTable.item(1, 3).setText("20")
+        scan = panel.study.scan
+        assert (scan.echo_times, scan.name) == ((0.01, 0.02), "Single")
+        assert (scan.magnitude[1], scan.phase[1]) == tuple(volume.GetImageData() for volume in volumes[2:])
+        ui.echoTable.cellWidget(1, 1).setCurrentNode(None)
+        assert ui.applyButton.toolTip == "Choose the magnitude and the phase."
+        ui.removeEchoButton.click()
+        assert panel.study.scan.echo_times == (0.01,)
+
+    def test_does_not_offer_label_maps(self, panel, sequences, volumes):
+        slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
+        selector = panel.ui.magnitudeSelector
+        offered = {selector.nodeFromIndex(index).GetName() for index in range(selector.nodeCount())}
+        assert "Labels" not in offered
+        assert {"Head magnitude", "Head phase", "Single magnitude 1"} <= offered
+
+    def test_loses_what_is_removed(self, ready_panel, sequences, scene):
+        scene.RemoveNode(sequences[0])
+        assert ready_panel.ui.applyButton.toolTip == "Choose the magnitude and the phase."
 
 
-def test_the_echo_time_is_asked_for_volumes_only(panel, sequences, volumes):
-    panel.ui.magnitudeSelector.setCurrentNode(volumes[0])
-    assert panel.ui.echoTimeSpinBox.enabled
-    panel.ui.magnitudeSelector.setCurrentNode(sequences[0])
-    assert not panel.ui.echoTimeSpinBox.enabled
-    assert panel.ui.echoTimeSpinBox.text == "from the sequence"
+class TestTheRecipe:
+    def test_offers_the_presets_of_the_core_with_their_purposes(self, panel):
+        from QSMReconstructionCore.recipe import PRESETS
+
+        box = panel.ui.presetComboBox
+        assert [box.itemData(index) for index in range(box.count)] == list(PRESETS)
+        for index, preset in enumerate(PRESETS.values()):
+            box.activated.emit(index)
+            assert panel.ui.presetPurposeLabel.text == preset.purpose
+
+    def test_has_a_form_for_every_parameter_of_every_method(self, panel):
+        from QSMReconstructionCore.methods import METHODS
+
+        for stage, form in panel.recipe.forms.items():
+            for index, (name, method) in enumerate(METHODS[stage].items()):
+                form.methodComboBox.activated.emit(index)
+                assert form.method.name == name
+                values = json.loads(panel._parameterNode.recipe or "{}").get(stage, form._values)
+                assert values == {"method": name, **method.completed({})}
+                for parameter in method.parameters.values():
+                    editor = slicer.util.findChild(panel.parent, f"{stage}.{parameter.name}")
+                    assert "Default: " in editor.toolTip, parameter.name
+                    assert len(editor.toolTip.splitlines()) > 1, parameter.name
+
+    def test_keeps_a_changed_parameter_and_forgets_it_with_another_preset(self, panel):
+        from QSMReconstructionLib.study import recipe_of
+
+        slicer.util.findChild(panel.parent, "background.largest_radius").value = 9
+        entry = slicer.util.findChild(panel.parent, "inversion.regularization")
+        entry.text = "1e2"
+        entry.editingFinished.emit()
+        recipe = recipe_of(panel._parameterNode)
+        assert recipe.stages["background"]["largest_radius"] == 9
+        assert recipe.stages["inversion"]["regularization"] == 100
+        assert "Changed below" in panel.ui.presetPurposeLabel.text
+        panel.ui.presetComboBox.activated.emit(0)
+        assert recipe_of(panel._parameterNode).stages["inversion"]["regularization"] != 100
+        assert panel._parameterNode.recipe == ""
+
+    def test_takes_back_an_entry_that_is_not_allowed(self, panel):
+        entry = slicer.util.findChild(panel.parent, "inversion.regularization")
+        before = entry.text
+        for wrong in ("plenty", "-1", ""):
+            entry.text = wrong
+            entry.editingFinished.emit()
+            assert entry.text == before
+        assert panel._parameterNode.recipe == ""
+
+    def test_is_saved_and_loaded_and_a_wrong_file_changes_nothing(self, panel, tmp_path, monkeypatch):
+        from QSMReconstructionLib.study import recipe_of
+
+        said = []
+        monkeypatch.setattr(slicer.util, "errorDisplay", said.append)
+        slicer.util.findChild(panel.parent, "background.largest_radius").value = 9
+        panel.recipe.save(tmp_path / "recipe.json")
+        panel.ui.presetComboBox.activated.emit(0)
+        panel.recipe.load(tmp_path / "recipe.json")
+        assert recipe_of(panel._parameterNode).stages["background"]["largest_radius"] == 9
+        (tmp_path / "wrong.json").write_text('{"background": {"method": "magic"}}')
+        panel.recipe.load(tmp_path / "wrong.json")
+        assert "Unknown method 'magic'" in said.pop()
+        assert recipe_of(panel._parameterNode).stages["background"]["largest_radius"] == 9
+        panel.recipe.save(tmp_path / "nowhere" / "recipe.json")
+        assert "cannot be written" in said.pop()
+
+    def test_tells_time_and_memory_for_the_scan(self, ready_panel):
+        assert "about" in ready_panel.ui.estimateValue.text
+        assert "GB of memory" in ready_panel.ui.estimateValue.text
+        form = ready_panel.recipe.forms["inversion"]
+        form.methodComboBox.activated.emit(form.methodComboBox.findText("medi"))
+        assert "without medi, which has not run on this computer yet" in ready_panel.ui.estimateValue.text
 
 
-def test_label_maps_are_not_offered_as_scans(panel, sequences, volumes):
-    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
-    selector = panel.ui.magnitudeSelector
-    offered = {selector.nodeFromIndex(index).GetName() for index in range(selector.nodeCount())}
-    assert offered == {"Head magnitude", "Head phase", "Single magnitude", "Single phase"}
+class TestApply:
+    def test_adds_the_maps_and_says_what_they_refer_to(self, ready_panel):
+        ui = ready_panel.ui
+        apply(ready_panel)
+        node = slicer.util.getNode("Head susceptibility")
+        result, reference = ui.messageLabel.text.splitlines()
+        assert result == "Result: Head susceptibility, in ppm"
+        assert reference.startswith("Reference: whole brain, mean")
+        assert node.GetAttribute("QSM.FieldStrength") == "3"
+        assert slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID() == node.GetID()
+        assert ui.applyButton.enabled and not ui.cancelButton.enabled and not ui.progressBar.visible
+        assert "relative to: whole brain" in ui.qualityLabel.text
+        ui.logGroupBox.collapsed = False
+        ui.copyLogButton.click()
+        import qt
 
+        assert "Dipole inversion" in qt.QApplication.clipboard().text()
 
-def test_the_presets_are_those_of_the_core(panel):
-    from QSMReconstruction import ReconstructionPreset
-    from QSMReconstructionCore.recipe import PRESETS
+    def test_uses_mask_recipe_outputs_and_name_that_were_chosen(self, ready_panel, sequences):
+        from QSMReconstructionLib.masks import add_segmentation
 
-    assert [preset.value for preset in ReconstructionPreset] == list(PRESETS)
-    combo_box = panel.ui.presetComboBox
-    assert [combo_box.itemText(index) for index in range(combo_box.count)] == [
-        preset.label() for preset in ReconstructionPreset
-    ]
-    for index, preset in enumerate(PRESETS.values()):
-        combo_box.currentIndex = index
-        assert combo_box.toolTip == preset.purpose
+        first = ready_panel.study.scan.first_echo
+        brain = slicer.util.arrayFromVolume(first) > 50
+        brain[:, :3] = False
+        ui = ready_panel.ui
+        ui.maskSelector.setCurrentNode(add_segmentation("Mine", brain, first))
+        assert not ui.maskMethodWidget.visible
+        ui.presetComboBox.activated.emit(ui.presetComboBox.findData("preview"))
+        ui.outputNameLineEdit.text = "Patient"
+        slicer.util.findChild(ready_panel.parent, "qualityCheckBox").checked = False
+        apply(ready_panel)
+        node = slicer.util.getNode("Patient susceptibility")
+        assert not slicer.util.arrayFromVolume(node)[:, :3].any()
+        assert '"tkd"' in node.GetAttribute("QSM.Recipe")
+        assert slicer.util.getNodes("Patient R2*")
+        assert not slicer.util.getNodes("Patient phase quality")
 
-
-def test_apply_leaves_the_maps_and_says_what_they_refer_to(ready_panel, screenshot):
-    screenshot(ready_panel.parent, "reconstruction_ready")
-    ready_panel.ui.applyButton.click()
-    node = slicer.util.getNode("Head susceptibility")
-    result, reference = ready_panel.ui.messageLabel.text.splitlines()
-    assert result == "Result: Head susceptibility, in ppm"
-    assert reference.startswith("Reference: whole brain, mean")
-    assert node.GetAttribute("QSM.FieldStrength") == "3"
-    assert slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID() == node.GetID()
-    assert ready_panel.ui.applyButton.enabled
-    assert not ready_panel.ui.cancelButton.enabled
-    assert not ready_panel.ui.progressBar.visible
-    screenshot(ready_panel.parent, "reconstruction_result")
-
-
-def test_a_single_volume_is_reconstructed_with_the_entered_echo_time_preset_and_mask(panel, volumes):
-    from QSMReconstructionLib.masks import add_segmentation
-
-    brain = slicer.util.arrayFromVolume(volumes[0]) > 50
-    brain[:, :3] = False
-    mask = add_segmentation("Mine", brain, volumes[0])
-    ui = panel.ui
-    ui.magnitudeSelector.setCurrentNode(volumes[0])
-    ui.phaseSelector.setCurrentNode(volumes[1])
-    ui.echoTimeSpinBox.value = 20.0
-    ui.fieldStrengthSpinBox.value = 7.0
-    ui.maskSelector.setCurrentNode(mask)
-    ui.presetComboBox.currentIndex = ui.presetComboBox.findText("Preview (in seconds)")
-    ui.applyButton.click()
-    node = slicer.util.getNode("Single susceptibility")
-    assert node.GetAttribute("QSM.EchoTimes") == "0.02"
-    assert node.GetAttribute("QSM.FieldStrength") == "7"
-    assert '"tkd"' in node.GetAttribute("QSM.Recipe")
-    assert not slicer.util.arrayFromVolume(node)[:, :3].any()
-    assert "A single echo." in ui.messageLabel.text
-
-
-def test_the_progress_is_shown_stage_by_stage_with_inputs_locked(ready_panel, monkeypatch, screenshot):
-    ui = ready_panel.ui
-    seen = []
-
-    def look():
-        seen.append((ui.progressBar.value, ui.messageLabel.text))
-        assert ui.progressBar.visible
+    def test_shows_each_stage_with_the_panel_alive_and_cancel_leaves_the_scene(
+        self, ready_panel, quick_engine, scene
+    ):
+        ui = ready_panel.ui
+        quick_engine("Dipole inversion")
+        before = node_ids(scene)
+        began = time.monotonic()
+        ui.applyButton.click()
+        assert time.monotonic() - began < 0.3
+        wait_until(lambda: "Dipole inversion" in ui.messageLabel.text)
+        assert ui.progressBar.visible and ui.progressBar.value > 50
+        assert ui.stageProgressBar.format.startswith("Dipole inversion")
+        assert "left" in ui.messageLabel.text
         assert ui.cancelButton.enabled
-        assert not ui.applyButton.enabled
-        assert not ui.inputsCollapsibleButton.enabled
-        if ui.messageLabel.text == "Dipole inversion":
-            ready_panel.parent.grab().save(str(screenshot_path))
+        assert ui.studyCollapsibleButton.enabled
+        began = time.monotonic()
+        ui.cancelButton.click()
+        assert time.monotonic() - began < 1
+        assert node_ids(scene) == before
+        assert ui.messageLabel.text == "Cancelled. The scene is as it was."
+        assert ui.applyButton.enabled and not ui.progressBar.visible
 
-    screenshot_path = screenshot(ready_panel.parent, "reconstruction_running")
-    during_the_run(monkeypatch, look)
-    ui.applyButton.click()
-    assert seen == [
-        (0, "Brain mask"),
-        (20, "Field map"),
-        (40, "Background field"),
-        (60, "Dipole inversion"),
-        (80, "Reference"),
-        (100, "done"),
-    ]
+    def test_puts_a_second_run_in_line(self, ready_panel, quick_engine):
+        ui = ready_panel.ui
+        quick_engine("Dipole inversion")
+        ui.applyButton.click()
+        ui.outputNameLineEdit.text = "Second"
+        ui.applyButton.click()
+        wait_until(lambda: "Dipole inversion" in ui.messageLabel.text)
+        assert ui.messageLabel.text.endswith("Waiting: Second")
+        assert ui.applyButton.text == "Apply (put in line)"
+        quick_engine("-")
+        ui.cancelButton.click()
+        wait_until(lambda: not ready_panel.jobs.jobs)
+        assert ui.applyButton.text == "Apply"
+        assert slicer.util.getNodes("Second susceptibility")
+        assert not slicer.util.getNodes("Head susceptibility")
 
-
-def test_cancel_leaves_the_scene_as_it_was(ready_panel, scene, monkeypatch):
-    before = node_ids(scene)
-    during_the_run(monkeypatch, ready_panel.ui.cancelButton.click)
-    ready_panel.ui.applyButton.click()
-    assert node_ids(scene) == before
-    assert ready_panel.ui.messageLabel.text == "Cancelled. The scene is as it was."
-    assert ready_panel.ui.applyButton.enabled
-
-
-def test_apply_works_again_after_cancel(ready_panel, monkeypatch):
-    with monkeypatch.context() as patched:
-        during_the_run(patched, ready_panel.ui.cancelButton.click)
+    def test_survives_the_end_of_the_scene(self, ready_panel, quick_engine, scene):
+        quick_engine("Dipole inversion")
         ready_panel.ui.applyButton.click()
-    ready_panel.ui.applyButton.click()
-    assert slicer.util.getNode("Head susceptibility")
+        wait_until(lambda: "Dipole inversion" in ready_panel.ui.messageLabel.text)
+        scene.Clear(False)
+        assert not ready_panel.jobs.jobs
+        assert ready_panel.ui.messageLabel.text == "Cancelled. The scene is as it was."
+        assert ready_panel.ui.magnitudeSelector.currentNode() is None
+        assert ready_panel.ui.fieldStrengthSpinBox.text == "not set"
+        assert not ready_panel.ui.applyButton.enabled
+
+    def test_gives_one_sentence_for_data_that_cannot_be_processed(self, ready_panel, scene, sequences):
+        slicer.util.arrayFromVolume(sequences[1].GetNthDataNode(0))[:] *= 17
+        before = node_ids(scene)
+        apply(ready_panel)
+        assert ready_panel.ui.messageLabel.text.startswith("Cannot reconstruct: phase must be in radians")
+        assert node_ids(scene) == before
+        assert ready_panel.ui.applyButton.enabled
 
 
-def test_apply_does_nothing_while_a_reconstruction_runs(ready_panel, monkeypatch):
-    during_the_run(monkeypatch, ready_panel.onApplyButton)
-    ready_panel.ui.applyButton.click()
-    assert list(slicer.util.getNodes("Head susceptibility*")) == ["Head susceptibility"]
+class TestAResult:
+    @pytest.fixture
+    def finished_panel(self, ready_panel):
+        apply(ready_panel)
+        return ready_panel
 
+    def test_gets_a_corrected_mask_in_segment_editor_and_is_computed_again_with_it(self, finished_panel, monkeypatch):
+        from QSMReconstructionLib.masks import mask_from_node
 
-def test_removing_the_input_during_a_run_does_no_harm(ready_panel, sequences, scene, monkeypatch):
-    def remove():
-        for sequence in sequences:
-            if scene.IsNodePresent(sequence):
-                scene.RemoveNode(sequence)
+        opened = []
+        monkeypatch.setattr(slicer.util, "selectModule", opened.append)
+        ui = finished_panel.ui
+        ui.editMaskButton.click()
+        assert opened == ["SegmentEditor"]
+        editor = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
+        mask = finished_panel._parameterNode.resultMask
+        assert editor.GetSegmentationNode() is mask
+        assert editor.GetSourceVolumeNode().GetName() == "Head magnitude"
+        first = finished_panel.study.scan.first_echo
+        corrected = mask_from_node(mask, first)
+        corrected[:, :, :4] = False
+        segment = mask.GetSegmentation().GetNthSegmentID(0)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(corrected.astype(np.uint8), mask, segment, first)
+        ui.rerunButton.click()
+        wait_until(lambda: not finished_panel.jobs.jobs)
+        again = finished_panel._parameterNode.result
+        assert again.GetName() == "Head susceptibility_1"
+        assert not slicer.util.arrayFromVolume(again)[:, :, :4].any()
 
-    during_the_run(monkeypatch, remove)
-    ready_panel.ui.applyButton.click()
-    assert slicer.util.getNode("Head susceptibility")
-    assert ready_panel.ui.applyButton.toolTip == "Choose the magnitude and the phase"
+    def test_is_referred_to_another_region_and_back_without_being_computed(self, finished_panel):
+        from QSMReconstructionLib.masks import add_segmentation
 
+        ui, form = finished_panel.ui, finished_panel.recipe.forms["reference"]
+        node = finished_panel._parameterNode.result
+        before = slicer.util.arrayFromVolume(node).copy()
+        inside = before != 0
+        region = inside & (np.arange(before.shape[2]) < 4)
+        segmentation = add_segmentation("Regions", region, node)
+        segmentation.GetSegmentation().GetNthSegment(0).SetName("Left side")
+        form.methodComboBox.activated.emit(form.methodComboBox.findText("region"))
+        ui.outputsCollapsibleButton.collapsed = False
+        assert ui.referenceSelector.visible
+        ui.referAgainButton.click()
+        assert "Choose the segment" in ui.messageLabel.text
+        ui.referenceSelector.setCurrentNode(segmentation)
+        ui.referAgainButton.click()
+        assert ui.messageLabel.text == "'Head susceptibility' is now relative to: Left side."
+        changed = slicer.util.arrayFromVolume(node)
+        assert abs(changed[region].mean(dtype=float)) < 1e-6
+        assert not changed[~inside].any()
+        assert attribute("Head susceptibility", "QSM.Reference") == "Left side"
+        assert "relative to: Left side" in ui.qualityLabel.text
+        form.methodComboBox.activated.emit(form.methodComboBox.findText("whole_brain"))
+        ui.referAgainButton.click()
+        np.testing.assert_allclose(slicer.util.arrayFromVolume(node), before, atol=1e-6)
+        assert json.loads(attribute("Head susceptibility", "QSM.Recipe"))["reference"] == {"method": "whole_brain"}
 
-def test_closing_the_scene_during_a_run_cancels_it(ready_panel, scene, monkeypatch):
-    closed = []
+    def test_and_all_settings_are_found_again_in_a_saved_scene(self, finished_panel, show_panel, scene, tmp_path):
+        slicer.util.findChild(finished_panel.parent, "background.largest_radius").value = 9
+        finished_panel.ui.echoTable.item(2, 3).setText("21")
+        finished_panel.ui.outputNameLineEdit.text = "Patient"
+        remembered = {name: finished_panel._parameterNode.parameterNode.GetParameter(name)
+                      for name in finished_panel._parameterNode.parameterNode.GetParameterNames()}
+        assert scene.WriteToMRB(str(tmp_path / "scene.mrb"))
+        scene.Clear(False)
+        assert finished_panel.ui.outputNameLineEdit.text == ""
+        assert scene.ReadFromMRB(str(tmp_path / "scene.mrb"), True)
+        finished_panel.enter()
+        node = finished_panel._parameterNode.parameterNode
+        assert {name: node.GetParameter(name) for name in node.GetParameterNames()} == remembered
+        ui = finished_panel.ui
+        assert ui.magnitudeSelector.currentNode().GetName() == "Head magnitude"
+        assert column(finished_panel, 3) == ["4", "12", "21"]
+        assert slicer.util.findChild(finished_panel.parent, "background.largest_radius").value == 9
+        assert "Head susceptibility" in ui.qualityLabel.text
+        assert ui.rerunButton.enabled
 
-    def close():
-        if not closed:
-            closed.append(scene)
-            scene.Clear(False)
-
-    during_the_run(monkeypatch, close)
-    ready_panel.ui.applyButton.click()
-    assert not slicer.util.getNodes("*susceptibility*")
-    assert "Cancelled" in ready_panel.ui.messageLabel.text
-    assert not ready_panel.ui.applyButton.enabled
-
-
-def test_data_that_cannot_be_processed_get_one_sentence_in_the_panel(ready_panel, scene, sequences, screenshot):
-    slicer.util.arrayFromVolume(sequences[1].GetNthDataNode(0))[:] *= 1000
-    before = node_ids(scene)
-    ready_panel.ui.applyButton.click()
-    assert ready_panel.ui.messageLabel.text.startswith("Cannot reconstruct: phase must be in radians within [-pi, pi]")
-    assert node_ids(scene) == before
-    assert ready_panel.ui.applyButton.enabled
-    screenshot(ready_panel.parent, "reconstruction_refused")
-
-
-def test_an_unexpected_error_is_not_swallowed_and_the_panel_stays_usable(
-    ready_panel, escaped_exceptions, monkeypatch
-):
-    from QSMReconstructionCore import pipeline
-
-    def fail(*arguments, **more):
-        raise MemoryError("no memory left")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "reconstruct", fail)
-        ready_panel.ui.applyButton.click()
-    assert str(escaped_exceptions.pop()) == "no memory left"
-    assert ready_panel.ui.applyButton.enabled
-    ready_panel.ui.applyButton.click()
-    assert slicer.util.getNode("Head susceptibility")
-
-
-def test_the_scene_remembers_what_was_chosen(ready_panel, show_panel, sequences):
-    ready_panel.ui.presetComboBox.currentIndex = 1
-    again = show_panel("QSMReconstruction")
-    assert again.ui.magnitudeSelector.currentNode() == sequences[0]
-    assert again.ui.fieldStrengthSpinBox.value == 3.0
-    assert again.ui.presetComboBox.currentIndex == 1
-
-
-def test_closing_the_scene_empties_the_panel(ready_panel, scene):
-    scene.Clear(False)
-    assert ready_panel.ui.magnitudeSelector.currentNode() is None
-    assert ready_panel.ui.fieldStrengthSpinBox.value == 0
-    assert ready_panel.ui.fieldStrengthSpinBox.text == "not set"
-    assert not ready_panel.ui.applyButton.enabled
-
-
-def test_removing_a_chosen_node_disables_apply(ready_panel, sequences, scene):
-    scene.RemoveNode(sequences[0])
-    assert not ready_panel.ui.applyButton.enabled
-    assert ready_panel.ui.applyButton.toolTip == "Choose the magnitude and the phase"
-
-
-def test_nothing_is_cut_off_at_400_pixels(ready_panel):
-    ready_panel.ui.applyButton.click()
-    slicer.app.processEvents()
-    assert ready_panel.parent.width == 400
-    for name in ("magnitudeLabel", "phaseLabel", "echoTimeLabel", "fieldStrengthLabel", "maskLabel", "presetLabel"):
-        label = getattr(ready_panel.ui, name)
-        assert label.width >= label.sizeHint().width(), name
-    message = ready_panel.ui.messageLabel
-    assert message.height >= message.heightForWidth(message.width)
-
-
-def test_the_map_of_a_small_head_appears_on_apply(show_panel, scene, screenshot):
-    from QSMReconstructionCore import head_phantom
-    from QSMReconstructionLib.echoes import add_sequences
-
-    phantom = head_phantom(shape=(45, 54, 45), spacing=(4.0, 4.0, 4.0))
-    magnitude, phase = add_sequences(phantom.acquisition, "Head phantom")
-    panel = show_panel("QSMReconstruction")
-    panel.ui.magnitudeSelector.setCurrentNode(magnitude)
-    panel.ui.phaseSelector.setCurrentNode(phase)
-    panel.ui.fieldStrengthSpinBox.value = 3.0
-    panel.ui.presetComboBox.currentIndex = panel.ui.presetComboBox.findText("Preview (in seconds)")
-    panel.ui.applyButton.click()
-    screenshot(panel.parent, "reconstruction_phantom")
-    found = slicer.util.arrayFromVolume(slicer.util.getNode("Head phantom susceptibility"))
-    inside = (found != 0) & phantom.mask
-    assert np.corrcoef(found[inside], phantom.susceptibility[inside])[0, 1] > 0.5
+    def test_can_be_undone(self, ready_panel, scene):
+        scene.SetUndoOn()
+        for class_name in ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode"):
+            default = scene.CreateNodeByClass(class_name)
+            default.UnRegister(None)
+            default.SetUndoEnabled(True)
+            scene.AddDefaultNode(default)
+        try:
+            apply(ready_panel)
+            assert slicer.util.getNodes("Head susceptibility")
+            scene.Undo()
+            assert not slicer.util.getNodes("Head susceptibility")
+        finally:
+            scene.SetUndoOff()

@@ -259,7 +259,9 @@ class TestTheSceneIsAsItWas:
         with pytest.raises(ValueError, match=reason):
             logic.reconstruct(*sequences, **arguments)
 
-    @pytest.mark.parametrize("step", ["_detached_map", "put_segmentation_in_scene", "_reference", "_put_in_folder"])
+    @pytest.mark.parametrize(
+        "step", ["_detached_map", "put_segmentation_in_scene", "reference_attributes", "_put_in_folder"]
+    )
     def test_after_adding_nodes_failed_at_any_step(self, logic, sequences, monkeypatch, step):
         from QSMReconstructionLib import maps
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Property, QRect, Qt, Signal
+from PySide6.QtCore import Property, QEvent, QRect, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractButton,
     QDoubleSpinBox,
+    QGroupBox,
     QHBoxLayout,
     QLineEdit,
     QSizePolicy,
@@ -20,9 +21,42 @@ from PySide6.QtWidgets import (
 
 from .ui_files import stand_in_widget
 
+_UNLIMITED = 16777215
+_IS_FORCED = "standInForcesVisibility"
+_WISH = "visibilityToParent"
+
+
+class _Collapsible:
+    """Hides what it holds. As in CTK, what is shown or hidden meanwhile is remembered and shown or hidden later."""
+
+    def childEvent(self, event):
+        child = event.child()
+        if event.added() and isinstance(child, QWidget):
+            child.installEventFilter(self)
+        super().childEvent(event)
+
+    def eventFilter(self, watched, event):
+        told = event.type()
+        if told in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent) and not self.property(_IS_FORCED):
+            watched.setProperty(_WISH, told == QEvent.Type.ShowToParent)
+            if self.collapsed:
+                self._force(watched, False)
+        return False
+
+    def _set_contents_visible(self, shown):
+        for child in self.children():
+            if isinstance(child, QWidget):
+                wish = child.property(_WISH)
+                self._force(child, shown and wish is not False)
+
+    def _force(self, child, shown):
+        self.setProperty(_IS_FORCED, True)
+        child.setVisible(shown)
+        self.setProperty(_IS_FORCED, False)
+
 
 @stand_in_widget
-class ctkCollapsibleButton(QAbstractButton):
+class ctkCollapsibleButton(_Collapsible, QAbstractButton):
     """A title bar that shows and hides what is below it."""
 
     contentsCollapsed = Signal(bool)
@@ -51,10 +85,8 @@ class ctkCollapsibleButton(QAbstractButton):
     collapsed = Property(bool, _is_collapsed, setCollapsed)
 
     def _show_contents(self, shown):
-        for child in self.children():
-            if isinstance(child, QWidget):
-                child.setVisible(shown)
-        self.setMaximumHeight(16777215 if shown else self._BAR)
+        self._set_contents_visible(shown)
+        self.setMaximumHeight(_UNLIMITED if shown else self._BAR)
         self.contentsCollapsed.emit(not shown)
 
     def _bar(self):
@@ -64,8 +96,7 @@ class ctkCollapsibleButton(QAbstractButton):
         return self._bar().contains(position)
 
     def showEvent(self, event):
-        if self.collapsed:
-            self._show_contents(False)
+        self._show_contents(not self.collapsed)
 
     def paintEvent(self, event):
         painter = QStylePainter(self)
@@ -83,6 +114,31 @@ class ctkCollapsibleButton(QAbstractButton):
         )
         painter.drawText(self._bar().adjusted(28, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, self.text)
         painter.end()
+
+
+@stand_in_widget
+class ctkCollapsibleGroupBox(_Collapsible, QGroupBox):
+    """A group box whose check box shows and hides what is in it."""
+
+    def __init__(self, text="", parent=None):
+        if isinstance(text, QWidget):
+            text, parent = "", text
+        super().__init__(text, parent)
+        self.setCheckable(True)
+        self.connect("toggled(bool)", self._show_contents)
+
+    def setCollapsed(self, collapsed):
+        """Hide (True) or show (False) the contents."""
+        self.setChecked(not collapsed)
+
+    collapsed = Property(bool, lambda self: not self.checked, setCollapsed)
+
+    def _show_contents(self, shown):
+        self._set_contents_visible(shown)
+        self.setMaximumHeight(_UNLIMITED if shown else self.fontMetrics().height() + 6)
+
+    def showEvent(self, event):
+        self._show_contents(self.checked)
 
 
 @stand_in_widget

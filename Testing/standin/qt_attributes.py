@@ -70,6 +70,11 @@ def _is_dynamic_property(instance, name: str) -> bool:
     return shiboken6.isValid(instance) and name.encode() in map(bytes, instance.dynamicPropertyNames())
 
 
+def _is_own_name(name: str, value) -> bool:
+    """Whether PySide6's loader of `.ui` files makes a widget an attribute of the outermost one, by its name."""
+    return isinstance(value, QtCore.QObject) and _get_property(value, "objectName") == name
+
+
 def _getattribute(self, name):
     # Shiboken finds its own connect and disconnect before it looks into the class.
     if name == "connect":
@@ -106,7 +111,7 @@ def _setattr(self, name, value):
         _native_setattr(self, name, value)
     elif _is_dynamic_property(self, name):
         _set_property(self, name, value)
-    elif not _is_cpp_class(cls):
+    elif not _is_cpp_class(cls) or _is_own_name(name, value):
         _native_setattr(self, name, value)
     elif callable(found):
         raise AttributeError(f"Slot '{name}' can not be overwritten on {cls.__name__} object")

@@ -9,6 +9,8 @@ from PySide6 import QtCore, QtUiTools, QtWidgets
 from .qt_attributes import has_property
 from .qt_signals import connect
 
+_BUDDY = "buddy"
+
 #: Class name -> stand-in of a widget class of CTK or Slicer.
 _stand_ins: dict[str, type] = {}
 
@@ -44,6 +46,7 @@ class QUiLoader(QtUiTools.QUiLoader):
         root = ElementTree.fromstring(bytes(device.readAll().data()))
         for element in root.iter("widget"):
             _check_widget(element)
+        _check_buddies(root)
         # Qt cannot find C++ signatures on Python classes, so connections are taken out and made afterwards.
         connections = root.find("connections")
         if connections is not None:
@@ -66,8 +69,17 @@ def _check_widget(element: ElementTree.Element) -> None:
         raise RuntimeError(f"Widget '{name}' is a {class_name}, which has no stand-in")
     for declared in element.findall("property"):
         is_dynamic = declared.get("stdset") == "0"
-        if not is_dynamic and not has_property(cls, declared.get("name")):
+        if not is_dynamic and not has_property(cls, declared.get("name")) and declared.get("name") != _BUDDY:
             raise RuntimeError(f"Widget '{name}': {class_name} has no property '{declared.get('name')}'")
+
+
+def _check_buddies(root: ElementTree.Element) -> None:
+    """Labels name the widgets they stand for, which is no property but known to the loader."""
+    names = {element.get("name") for element in root.iter("widget")}
+    for label in root.iter("widget"):
+        for declared in label.findall(f"property[@name='{_BUDDY}']"):
+            if declared.findtext("cstring") not in names or label.get("class") != "QLabel":
+                raise RuntimeError(f"Widget '{label.get('name')}' is no label of a widget of the file")
 
 
 def _connect(widget, sender: str, signal: str, receiver: str, slot: str) -> None:

@@ -33,6 +33,10 @@ _PAIRS = (("phase", "magnitude"), ("real", "imaginary"))
 #: Maps as DICOM that an earlier reconstruction may have left.
 _DICOM_MAPS = "dicom/chimap_[0-9][0-9][0-9][0-9].dcm"
 
+#: Parts of the whole work at which the reconstruction proper begins and ends; before and after it are files.
+_BEGIN, _END = 0.03, 0.95
+SHARE_OF_RECONSTRUCTION = _END - _BEGIN
+
 
 def add_to(commands) -> None:
     """Add the command and its options."""
@@ -84,21 +88,21 @@ def run(chosen: argparse.Namespace) -> None:
     recipe = _recipe(chosen)
     check_writable(chosen.out)
     progress(0.0, "Reading")
-    scan = _found_in_dicom(chosen, part_of(progress, 0.0, 0.015, "Reading")) if chosen.dicom else None
-    acquisition, files, bids = _read(chosen, scan, part_of(progress, 0.015, 0.03, "Reading"))
+    scan = _found_in_dicom(chosen, part_of(progress, 0.0, _BEGIN / 2, "Reading")) if chosen.dicom else None
+    acquisition, files, bids = _read(chosen, scan, part_of(progress, _BEGIN / 2, _BEGIN, "Reading"))
     files += [path for path in (chosen.params, chosen.mask, chosen.reference_region) if path]
     mask = read_mask(chosen.mask, acquisition.grid) if chosen.mask else None
     region = region_from(chosen, acquisition.grid)
     with warnings_as_notes() as notes:
         try:
             result = reconstruct(
-                acquisition, recipe, part_of(progress, 0.03, 0.95), mask=mask, reference_region=region
+                acquisition, recipe, part_of(progress, _BEGIN, _END), mask=mask, reference_region=region
             )
         except ValueError:  # what is wrong with the scan is often the reason
             print_verdicts(assess_acquisition(acquisition))
             raise
     result = replace(result, notes=(*result.notes, *notes))
-    progress(0.95, "Writing")
+    progress(_END, "Writing")
     with staged_folder(chosen.out, (*output_patterns(bids), *report_patterns(bids), _DICOM_MAPS)) as stage:
         write_reconstruction(stage, result, acquisition, files=files, bids=bids, compressed=not chosen.uncompressed)
         report = report_of(

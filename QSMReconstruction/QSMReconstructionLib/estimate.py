@@ -1,0 +1,89 @@
+"""How long a reconstruction will take and how much memory it needs."""
+
+from __future__ import annotations
+
+import json
+
+from slicer.i18n import tr as _
+
+from QSMReconstructionCore.pipeline import SHARE_OF_STAGE
+from QSMReconstructionCore.recipe import Recipe
+
+from .echoes import Scan
+
+#: Seconds per million voxels of the default recipe on two cores, from the head phantom at 1 mm with five echoes.
+_SECONDS = 10.0
+#: Bytes per voxel at the same head's highest use of memory: for each echo, and besides.
+_BYTES_OF_ECHO, _BYTES = 24, 320
+_SETTING = "QSMReconstruction/SecondsPerMillionVoxels"
+
+
+def remember(recipe: dict, seconds: dict[str, float], voxels: int, settings) -> None:
+    """Keep how long each stage took on this computer.
+
+    Parameters
+    ----------
+    recipe : dict
+        Stages with their methods.
+    seconds : dict
+        Time of each stage that was computed, in s.
+    voxels : int
+        Size of the scan.
+    settings : QSettings
+    """
+    known = _known(settings)
+    for stage, duration in seconds.items():
+        known[f"{stage}.{recipe[stage]['method']}"] = round(1e6 * duration / voxels, 3)
+    settings.setValue(_SETTING, json.dumps(known))
+
+
+def estimate(scan: Scan, recipe: Recipe, has_mask: bool, settings) -> str:
+    """Time and memory in words.
+
+    Parameters
+    ----------
+    scan : Scan
+    recipe : Recipe
+    has_mask : bool
+        Whether the mask is given.
+    settings : QSettings
+    """
+    known = _known(settings)
+    default = Recipe.preset()
+    seconds, unknown = 0.0, []
+    for stage, chosen in recipe.stages.items():
+        name = f"{stage}.{chosen['method']}"
+        if stage == "mask" and has_mask:
+            continue
+        if name in known:
+            seconds += known[name]
+        elif chosen["method"] == default.stages[stage]["method"]:
+            seconds += _SECONDS * SHARE_OF_STAGE[stage]
+        else:
+            unknown.append(chosen["method"])
+    gigabytes = scan.grid.size * (len(scan.echo_times) * _BYTES_OF_ECHO + _BYTES) / 1e9
+    text = _("about {time}, {memory:.1f} GB of memory").format(
+        time=duration_in_words(seconds * scan.grid.size / 1e6), memory=gigabytes
+    )
+    if unknown:
+        text += " " + _("(without {methods}, which has not run on this computer yet)").format(
+            methods=", ".join(unknown)
+        )
+    return text
+
+
+def duration_in_words(seconds: float) -> str:
+    """A time as seconds or minutes, no more precise than it is known."""
+    if seconds < 5:
+        return _("{seconds:.0f} s").format(seconds=max(seconds, 1))
+    if seconds < 90:
+        return _("{seconds:.0f} s").format(seconds=5 * round(seconds / 5))
+    return _("{minutes:.0f} min").format(minutes=max(seconds / 60, 2))
+
+
+def _known(settings) -> dict[str, float]:
+    try:
+        known = json.loads(settings.value(_SETTING) or "{}")
+    except (TypeError, ValueError):  # somebody has edited the settings
+        return {}
+    return known if isinstance(known, dict) else {}

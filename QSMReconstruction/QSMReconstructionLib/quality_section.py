@@ -1,0 +1,46 @@
+"""The section "Quality": what to think of the last result."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from slicer.i18n import tr as _
+
+from QSMReconstructionCore.quality import Verdict
+
+from .verdict_lines import in_full, verdict_lines
+
+
+class QualitySection:
+    """Shows the verdicts that the susceptibility map carries.
+
+    Parameters
+    ----------
+    ui : object
+        The widgets of the panel.
+    """
+
+    def __init__(self, ui) -> None:
+        self.ui = ui
+
+    def show(self, parameters) -> None:
+        """Show the verdicts on the result of the parameters."""
+        node = parameters.result
+        text = node.GetAttribute("QSM.Verdicts") if node else None
+        if not text:
+            self.ui.qualityLabel.text = _("There is no result yet.")
+            self.ui.qualityLabel.toolTip = ""
+            return
+        verdicts = [_verdict(entry) for entry in json.loads(text)]
+        region = node.GetAttribute("QSM.Reference")
+        title = _("{name}, relative to: {region}").format(name=node.GetName(), region=region)
+        self.ui.qualityLabel.text = f"<p>{escape(title)}</p>{verdict_lines(verdicts)}"
+        self.ui.qualityLabel.toolTip = in_full(verdicts)
+
+
+def _verdict(entry: dict) -> Verdict:
+    return Verdict(
+        entry["Name"], entry["Title"], entry["Level"], entry["Explanation"], entry.get("Action", ""),
+        entry.get("Value"), entry.get("Unit", ""), entry.get("CautionLimit"), entry.get("BadLimit"),
+    )  # fmt: skip
