@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import qt
+import slicer
 from slicer.i18n import tr as _
 
 from QSMReconstructionCore.quality import protocol
 
 from .echo_table import EchoTable
 from .echoes import Scan, known_echo_times
+from .scan_folder import FoundScan, scans_in
+from .scans import add_scan
 from .study import echoes_of, is_sequence, scan_of
 from .verdict_lines import in_full, problem_line, request_line, verdict_lines
 
@@ -24,6 +30,8 @@ class StudySection:
     ----------
     ui : object
         The widgets of the panel.
+    say : callable
+        Shows a message to the user.
 
     Attributes
     ----------
@@ -33,12 +41,16 @@ class StudySection:
         What is missing or does not fit otherwise.
     """
 
-    def __init__(self, ui) -> None:
-        self.ui = ui
+    def __init__(self, ui, say: Callable[[str], None]) -> None:
+        self.ui, self._say = ui, say
+        self._found: list[FoundScan] = []
         self.scan: Scan | None = None
         self.missing = ""
         self.table = EchoTable(ui.echoTable, ui.addEchoButton, ui.removeEchoButton, ui.resetEchoTimesButton)
         ui.magnitudeSelector.connect("nodeActivated(vtkMRMLNode*)", lambda node: self.table.forget_entries())
+        ui.openFolderButton.connect("clicked(bool)", self._choose_folder)
+        ui.foundScanComboBox.connect("activated(int)", self._read)
+        ui.foundScanComboBox.visible = False
 
     def show(self, parameters) -> None:
         """Show what the parameters choose."""
@@ -67,6 +79,56 @@ class StudySection:
             chosen = parameters.magnitude and parameters.phase
             ui.studyVerdictsLabel.text = problem_line(self.missing) if chosen else request_line(self.missing)
             ui.studyVerdictsLabel.toolTip = ""
+
+    def open(self, folder) -> None:
+        """Read the scan in a folder into the scene and choose it; if there are several, offer them."""
+        box = self.ui.foundScanComboBox
+        with self._reading():
+            self._found = scans_in(folder, self._show_progress)
+            box.clear()
+            box.addItem(_("{count} scans found: choose one").format(count=len(self._found)))
+            box.addItems([scan.title for scan in self._found])
+            for index, scan in enumerate(self._found, 1):
+                box.setItemData(index, f"{scan.about} {scan.fault}".strip(), qt.Qt.ToolTipRole)
+            box.visible = len(self._found) > 1
+        if len(self._found) == 1:
+            self._read(1)
+
+    def _read(self, index: int) -> None:
+        """Read a scan that was found, by its place in the combo box."""
+        if index < 1:
+            return
+        scan = self._found[index - 1]
+        with self._reading():
+            if scan.fault:
+                raise ValueError(scan.fault)
+            magnitude, phase = add_scan(scan.read(self._show_progress), scan.title)
+            self.table.forget_entries()
+            self.ui.magnitudeSelector.setCurrentNode(magnitude)
+            self.ui.phaseSelector.setCurrentNode(phase)
+            self._say(_("Read: {title}").format(title=scan.title))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Lock the section, and say what cannot be read."""
+        section = self.ui.studyCollapsibleButton
+        section.enabled = False
+        try:
+            yield
+        except (ValueError, OSError) as reason:
+            self._say(_("Cannot read: {reason}").format(reason=reason))
+        finally:
+            section.enabled = True
+
+    def _show_progress(self, fraction: float, message: str) -> None:
+        self._say(f"{message} ({fraction:.0%})")
+        slicer.app.processEvents()
+
+    def _choose_folder(self) -> None:
+        caption = _("Folder of DICOM files, or BIDS data set")
+        folder = qt.QFileDialog.getExistingDirectory(self.ui.openFolderButton, caption)
+        if folder:
+            self.open(folder)
 
     def _known_times(self, parameters) -> tuple[list[float] | None, str]:
         """Echo times in ms that the scan carries, and where they were found."""
