@@ -21,7 +21,7 @@ from slicer.i18n import tr as _
 
 from QSMReconstructionCore.commandline.reconstruct import SHARE_OF_RECONSTRUCTION
 from QSMReconstructionCore.io.nifti import nifti_parts, read_nifti
-from QSMReconstructionCore.io.provenance import OUTPUTS
+from QSMReconstructionCore.io.provenance import OUTPUTS, VERDICTS
 from QSMReconstructionCore.pipeline import SHARE_OF_STAGE, STAGES_IN_WORDS
 from QSMReconstructionCore.recipe import Recipe
 from QSMReconstructionCore.referencing import ReferenceRegion
@@ -285,7 +285,7 @@ class ReconstructionJob:
         provenance = json.loads((folder / "chimap.json").read_text(encoding="utf-8"))
         provenance["FactSources"] |= self.scan.sources
         provenance["InputFiles"] = []  # the temporary copies
-        verdicts = json.loads((folder / "quality.json").read_text(encoding="utf-8"))["Verdicts"]
+        verdicts = json.loads((folder / f"{VERDICTS.name}.json").read_text(encoding="utf-8"))["Verdicts"]
         names = [
             output.name for output in OUTPUTS
             if (folder / f"{output.name}.nii").exists() and output.name != "mask"

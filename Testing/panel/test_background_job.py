@@ -67,6 +67,7 @@ def contents(scene) -> tuple:
     scene.SetSaveToXMLString(1)
     scene.Commit()
     text = scene.GetSceneXMLString()
+    scene.SetSaveToXMLString(0)
     volumes = slicer.util.getNodesByClass("vtkMRMLVolumeNode")
     return text, [slicer.util.arrayFromVolume(volume).tobytes() for volume in volumes]
 
