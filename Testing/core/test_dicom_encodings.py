@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pydicom
 import pytest
@@ -139,6 +141,42 @@ def test_a_slope_may_be_in_other_places(tmp_path, place):
     moved = read_dicom(export(tmp_path / "moved", small_scan(), MANNERS["philips"], edit=edit))
     assert moved.sources["phase"].startswith("header, -3142 to 3142")
     np.testing.assert_allclose(moved.phase, plain.phase, atol=1e-3)
+
+
+@pytest.mark.parametrize("manner", ["siemens xa", "philips enhanced"])
+def test_what_all_frames_share_may_be_told_once(tmp_path, manner):
+    def share(dataset, kind, echo, k):
+        frames, shared = dataset.PerFrameFunctionalGroupsSequence, dataset.SharedFunctionalGroupsSequence[0]
+        names = ("MREchoSequence", "MRImageFrameTypeSequence", "PlaneOrientationSequence",
+                 "PixelValueTransformationSequence", "RealWorldValueMappingSequence")  # fmt: skip
+        for name in names:
+            if name in frames[0]:
+                shared[name] = frames[0][name]
+                for frame in frames:
+                    del frame[name]
+
+    plain = read_dicom(export(tmp_path / "plain", small_scan(), MANNERS[manner]))
+    same_scan(read_dicom(export(tmp_path / "shared", small_scan(), MANNERS[manner], edit=share)), plain)
+
+
+def test_localizers_and_maps_beside_the_scan_do_not_disturb(tmp_path):
+    folder = export(tmp_path / "study", small_scan(), MANNERS["siemens"])
+    plain = read_dicom(folder)
+    turned = [["1", "0", "0", "0", "1", "0"], ["1", "0", "0", "0", "0", "-1"], ["0", "1", "0", "0", "0", "-1"]]
+
+    def localizer(dataset, kind, echo, k):
+        dataset.ImageOrientationPatient = turned[k % 3]
+        dataset.SeriesNumber, dataset.SeriesInstanceUID = 1, "1.2.3.1"
+        dataset.SeriesDescription = dataset.ProtocolName = "localizer"
+
+    def weighted(dataset, kind, echo, k):
+        dataset.ImageType = ["DERIVED", "PRIMARY", "M", "SWI"] if kind == "phase" else ["DERIVED", "PRIMARY", "MNIP"]
+        dataset.SeriesNumber, dataset.SeriesInstanceUID = 8, "1.2.3.8"
+
+    magnitude = replace(MANNERS["siemens"], storages=MANNERS["siemens"].storages[:1])
+    export(folder / "1", small_scan((0.005,)), magnitude, edit=localizer)
+    export(folder / "8", small_scan((0.004,)), MANNERS["siemens"], edit=weighted)
+    same_scan(read_dicom(folder), plain)
 
 
 @pytest.mark.parametrize(
