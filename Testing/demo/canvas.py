@@ -1,4 +1,4 @@
-"""Pictures as RGB arrays: text, tiles, PNG. Drawn in memory, without OpenGL."""
+"""Pictures as RGB arrays: text and tiles. Drawn in memory, without OpenGL."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import textwrap
 
 import numpy as np
 import vtkmodules.vtkRenderingFreeType  # noqa: F401  (brings the font)
-from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
-from vtkmodules.vtkIOImage import vtkPNGWriter
 from vtkmodules.vtkRenderingCore import vtkTextProperty, vtkTextRenderer
 
 _LINE_SPACING = 1.5
@@ -58,19 +57,6 @@ def tiled(rows: list[list[np.ndarray]], gap: int = 4) -> np.ndarray:
             top, left = row * (height + gap), column * (width + gap)
             whole[top : top + height, left : left + width] = picture
     return whole
-
-
-def as_png(picture: np.ndarray) -> bytes:
-    """The picture as the content of a PNG file."""
-    height, width, _ = picture.shape
-    image = vtkImageData()
-    image.SetDimensions(width, height, 1)
-    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(picture[::-1]).reshape(-1, 3), deep=True))
-    writer = vtkPNGWriter()
-    writer.SetInputData(image)
-    writer.WriteToMemoryOn()
-    writer.Write()
-    return vtk_to_numpy(writer.GetResult()).tobytes()
 
 
 def _rendered(text: str, size: int) -> np.ndarray:

@@ -10,14 +10,13 @@ import slicer
 from headless import opengl
 from headless.scene import Session
 from headless.views import SliceView, ThreeDView
+from QSMReconstructionCore.report.png import as_png
 
 from . import canvas
-from .scans import DemoScan
 
 #: Layout name of the view -> orientation, and which coordinate its slice is at.
 _SLICES = {"Red": ("Axial", "S", 2), "Green": ("Coronal", "A", 1), "Yellow": ("Sagittal", "R", 0)}
 _SIZE = (480, 480)
-_STEP_SIZE = (300, 300)
 #: Gray window of the susceptibility map in ppm: deep gray nuclei bright, but not saturated.
 _WINDOW = (-0.1, 0.2)
 #: Slices go through the middle of these regions, so that most nuclei are seen.
@@ -32,24 +31,20 @@ class Pictures:
     ----------
     views : bytes
         Three slice views of the susceptibility map with the regions, and a 3D view of the regions.
-    steps : list of (str, bytes)
-        From the input to the map: caption and picture of the same axial slice.
     notes : tuple of str
         What could not be shown, in sentences.
     """
 
     views: bytes
-    steps: list[tuple[str, bytes]]
     notes: tuple[str, ...]
 
 
-def take_pictures(session: Session, scan: DemoScan, nodes, regions) -> Pictures:
+def take_pictures(session: Session, nodes, regions) -> Pictures:
     """Show the result in Slicer's views and take their pictures.
 
     Parameters
     ----------
     session : Session
-    scan : DemoScan
     nodes : ReconstructionNodes
     regions : vtkMRMLSegmentationNode
         Drawn over the map.
@@ -61,14 +56,11 @@ def take_pictures(session: Session, scan: DemoScan, nodes, regions) -> Pictures:
     notes = () if opengl.available() else (opengl.REMEDY,)
     position = _central_point(nodes, regions)
     nodes.susceptibility.GetDisplayNode().SetWindowLevelMinMax(*_WINDOW)
-    regions.GetDisplayNode().SetVisibility(False)
-    steps = _steps(session, scan, nodes, position)
-    regions.GetDisplayNode().SetVisibility(True)
     if regions is not nodes.mask:
         nodes.mask.GetDisplayNode().SetVisibility2D(False)
     views = _slices(session, nodes, position)
     views.append(_regions_in_space(session, nodes, regions))
-    return Pictures(canvas.as_png(canvas.tiled([views[:2], views[2:]])), steps, notes)
+    return Pictures(as_png(canvas.tiled([views[:2], views[2:]])), notes)
 
 
 def _slices(session: Session, nodes, position) -> list[np.ndarray]:
@@ -110,55 +102,6 @@ def _regions_in_space(session: Session, nodes, regions) -> np.ndarray:
     view.close()
     canvas.write_text(picture, "Regions in the brain mask, from the front right", (10, 8))
     return picture
-
-
-def _steps(session: Session, scan: DemoScan, nodes, position) -> list[tuple[str, bytes]]:
-    """The same axial slice of input, intermediate maps and result."""
-    acquisition = scan.acquisition
-    geometry = acquisition.grid.ijk_to_ras
-    first, last = (f"{1000 * acquisition.echo_times[echo]:.0f} ms" for echo in (0, -1))
-    magnitude = slicer.util.addVolumeFromArray(acquisition.magnitude[0], geometry, f"{scan.name} magnitude, first echo")
-    phase = slicer.util.addVolumeFromArray(acquisition.phase[-1], geometry, "phase")
-    brightest = np.percentile(acquisition.magnitude[0], 99.5)
-    shown = [
-        (f"Magnitude, {first}", magnitude, (0, brightest)),
-        (f"Phase, {last}", phase, (-np.pi, np.pi)),
-        ("Total field", nodes.totalField, None),
-        ("Local field", nodes.localField, None),
-        ("Susceptibility", nodes.susceptibility, None),
-    ]
-    if nodes.r2star:
-        shown.append(("R2*", nodes.r2star, None))
-    if scan.truth:
-        inside = scan.truth.mask
-        relative = np.where(inside, scan.truth.susceptibility - scan.truth.susceptibility[inside].mean(), 0)
-        truth = slicer.util.addVolumeFromArray(relative.astype(np.float32), geometry, "truth")
-        truth.SetVoxelValueUnits(nodes.susceptibility.GetVoxelValueUnits())
-        shown.append(("True susceptibility", truth, _WINDOW))
-    view = SliceView(session, "Red", "Axial", _STEP_SIZE)
-    pictures = []
-    for caption, volume, window in shown:
-        volume.CreateDefaultDisplayNodes()
-        display = volume.GetDisplayNode()
-        if window:
-            display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
-            display.SetAutoWindowLevel(False)
-            display.SetWindowLevelMinMax(*map(float, window))
-        view.show(volume, position)
-        unit = {"[ppm]": " ppm", "/s": " /s"}.get(_unit_code(volume), " rad" if volume is phase else "")
-        low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
-        scale = "" if volume is magnitude else f" ({low:.3g} to {high:.3g}{unit})"
-        pictures.append((caption + scale, canvas.as_png(view.picture())))
-    view.close()
-    session.scene.RemoveNode(phase)
-    if scan.truth:
-        session.scene.RemoveNode(truth)
-    return pictures
-
-
-def _unit_code(volume) -> str | None:
-    units = volume.GetVoxelValueUnits()
-    return units.GetCodeValue() if units else None
 
 
 def _central_point(nodes, regions) -> np.ndarray:

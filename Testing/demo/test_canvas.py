@@ -1,8 +1,6 @@
 """Text, tiles and PNG files."""
 
 import numpy as np
-import vtk
-from vtk.util.numpy_support import vtk_to_numpy
 
 from demo import canvas
 
@@ -38,13 +36,3 @@ def test_tiles_lie_side_by_side_with_a_gap():
     assert whole.shape == (10, 14, 3)
     assert (whole[:4, :6] == 100).all() and (whole[:4, 8:] == 200).all() and (whole[6:, :6] == 200).all()
     assert not whole[:4, 6:8].any() and not whole[6:, 8:].any()
-
-
-def test_a_png_holds_the_picture_unchanged(tmp_path):
-    picture = np.random.default_rng(1).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    (tmp_path / "picture.png").write_bytes(canvas.as_png(picture))
-    reader = vtk.vtkPNGReader()
-    reader.SetFileName(str(tmp_path / "picture.png"))
-    reader.Update()
-    found = vtk_to_numpy(reader.GetOutput().GetPointData().GetScalars()).reshape(5, 7, 3)[::-1]
-    np.testing.assert_array_equal(found, picture)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import standin
 from headless.scene import Session, start
-from QSMReconstructionCore.io.provenance import versions, write_reconstruction
+from QSMReconstructionCore.io.provenance import write_reconstruction
 from QSMReconstructionCore.io.staging import staged_folder
 from QSMReconstructionCore.metrics import score
 from QSMReconstructionCore.progress import Progress, no_progress, part_of
@@ -37,8 +37,6 @@ class Outcome:
     pictures : Pictures
     notes : tuple of str
         What the user should know, in sentences.
-    versions : dict
-        Of the software.
     """
 
     scan: DemoScan
@@ -47,7 +45,6 @@ class Outcome:
     scores: dict | None
     pictures: Pictures
     notes: tuple[str, ...]
-    versions: dict[str, str]
 
 
 def run(scan: DemoScan, out: Path, *, recipe: str = "default", progress: Progress = no_progress) -> Outcome:
@@ -95,13 +92,13 @@ def run(scan: DemoScan, out: Path, *, recipe: str = "default", progress: Progres
     rows = measurements_of(table)
 
     progress(0.8, "Taking pictures")
-    pictures = take_pictures(session, scan, nodes, regions)
+    pictures = take_pictures(session, nodes, regions)
     notes.extend(pictures.notes)
     scores = None
     if scan.truth:
         found = nodes.reconstruction.susceptibility
         scores = score(found, scan.truth.susceptibility, scan.truth.mask, scan.truth.labels, scan.truth.names)
-    outcome = Outcome(scan, nodes, rows, scores, pictures, tuple(notes), versions())
+    outcome = Outcome(scan, nodes, rows, scores, pictures, tuple(notes))
 
     with staged_folder(out) as stage:
         progress(0.84, "Writing maps")

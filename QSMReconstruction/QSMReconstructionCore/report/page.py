@@ -24,13 +24,15 @@ figure { margin: 0; } figure img { width: 100%; background: #000; border-radius:
 figcaption, caption { font-size: .85rem; opacity: .8; text-align: left; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-thead th { background: var(--soft); } td.number { text-align: right; white-space: nowrap; }
+thead th { background: var(--soft); }
+td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.what { min-width: 10rem; } td.limits { white-space: nowrap; }
 td.level { font-weight: 600; white-space: nowrap; } td.unknown { opacity: .6; }
 .good { color: #2a8a3e; } .caution { color: #b36b00; } .bad { color: #cc2936; } .not-assessed { opacity: .6; }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; white-space: pre-wrap; font-size: .85rem; }
 """
 _ORDER = (BAD, CAUTION, GOOD, NOT_ASSESSED)
-_RESEARCH = "For research. This is not a medical device."
+RESEARCH = "For research. This is not a medical device."
 _PLANES = (
     "Axial, coronal and sagittal slice through the middle of the brain, along the slices and rows of the scan. The "
     "patient's right is on the left; in the sagittal slice, the front is on the left."
@@ -38,28 +40,53 @@ _PLANES = (
 
 
 def page(report: Report) -> str:
-    """The page; every text in it that comes from outside is escaped."""
-    sections = [
+    """The page of a report; every text in it that comes from outside is escaped."""
+    identity = "; ".join(f"{name}: {value}" for name, value in report.identity.items())
+    return document(report.title, f"{identity}. {RESEARCH}" if identity else RESEARCH, sections(report))
+
+
+def document(title: str, lead: str, parts: list[str], style: str = "") -> str:
+    """A whole page.
+
+    Parameters
+    ----------
+    title, lead : str
+        Texts; they are escaped.
+    parts : list of str
+        HTML, such as `sections`.
+    style : str
+        CSS for what `parts` hold beside those.
+    """
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width"><title>{text(title)}</title>\n<style>{_STYLE}{style}</style></head>\n<body>\n'
+        f'<h1>{text(title)}</h1>\n<p class="lead">{text(lead)}</p>\n{"".join(parts)}</body>\n</html>\n'
+    )
+
+
+def sections(report: Report) -> list[str]:
+    """The parts of a report as HTML, in their order."""
+    return [
         _verdicts(report.verdicts),
         _notes(report.notes),
         _pictures(report.pictures),
         *(_table(caption, rows) for caption, rows in report.tables.items()),
-        f"<h2>Methods</h2>\n<p>{_text(report.methods)}</p>\n",
-        f"<h2>References (BibTeX)</h2>\n<pre>{_text(report.bibtex)}</pre>\n",
-        f"<h2>Provenance</h2>\n<pre>{_text(json.dumps(report.provenance, indent=2))}</pre>\n",
+        f"<h2>Methods</h2>\n<p>{text(report.methods)}</p>\n",
+        f"<h2>References (BibTeX)</h2>\n<pre>{text(report.bibtex)}</pre>\n",
+        f"<h2>Provenance</h2>\n<pre>{text(json.dumps(report.provenance, indent=2))}</pre>\n",
     ]
-    identity = "; ".join(f"{name}: {value}" for name, value in report.identity.items())
-    lead = f"{identity}. {_RESEARCH}" if identity else _RESEARCH
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="viewport" '
-        f'content="width=device-width"><title>{_text(report.title)}</title>\n<style>{_STYLE}</style></head>\n<body>\n'
-        f'<h1>{_text(report.title)}</h1>\n<p class="lead">{_text(lead)}</p>\n{"".join(sections)}</body>\n</html>\n'
-    )
 
 
-def _text(text: object) -> str:
+def text(value: object) -> str:
     """A text as HTML: escaped, and without characters that no page may hold."""
-    return escape("".join(c for c in str(text) if c.isprintable() or c == "\n"), quote=True)
+    return escape("".join(c for c in str(value) if c.isprintable() or c == "\n"), quote=True)
+
+
+def image(png: bytes, described: str, style: str = "") -> str:
+    """A picture as a part of the page, with what it shows in words."""
+    data = base64.b64encode(png).decode("ascii")
+    kind = f'class="{text(style)}" ' if style else ""
+    return f'<img {kind}src="data:image/png;base64,{data}" alt="{text(described)}">'
 
 
 def _verdicts(verdicts: tuple[Verdict, ...]) -> str:
@@ -80,35 +107,34 @@ def _verdict(verdict: Verdict) -> str:
     meaning = f"{verdict.explanation} {verdict.action}".rstrip()
     style = verdict.level.replace(" ", "-")
     return (
-        f'<tr><td class="level {_text(style)}">{_text(verdict.level)}</td><td>{_text(verdict.title)}</td>'
-        f'<td class="number">{_text(value)}</td><td>{_text(", ".join(limits))}</td><td>{_text(meaning)}</td></tr>'
+        f'<tr><td class="level {text(style)}">{text(verdict.level)}</td><td class="what">{text(verdict.title)}</td>'
+        f'<td class="number">{text(value)}</td><td class="limits">{text(", ".join(limits))}</td>'
+        f"<td>{text(meaning)}</td></tr>"
     )
 
 
 def _notes(notes: tuple[str, ...]) -> str:
     if not notes:
         return ""
-    items = "\n".join(f"<li>{_text(note)}</li>" for note in notes)
+    items = "\n".join(f"<li>{text(note)}</li>" for note in notes)
     return f"<h2>Notes</h2>\n<ul>\n{items}\n</ul>\n"
 
 
 def _pictures(pictures: list[Picture]) -> str:
     figures = "\n".join(_figure(picture) for picture in pictures)
-    heading = f"<h2>From phase to susceptibility</h2>\n<p>{_text(_PLANES)}</p>"
+    heading = f"<h2>From phase to susceptibility</h2>\n<p>{text(_PLANES)}</p>"
     return f'{heading}\n<div class="pictures">\n{figures}\n</div>\n'
 
 
 def _figure(picture: Picture) -> str:
-    data, caption = base64.b64encode(picture.png).decode("ascii"), _text(picture.caption)
-    return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
-    )
+    caption = picture.caption
+    return f"<figure>{image(picture.png, caption)}<figcaption>{text(caption)}</figcaption></figure>"
 
 
 def _table(caption: str, rows: list[Row]) -> str:
     body = "\n".join(
-        f'<tr><td>{_text(row.item)}</td><td{_dimmed(row)}>{_text(row.value)}</td>'
-        f"<td>{_text(row.importance)}</td><td>{_text(row.source)}</td></tr>"
+        f'<tr><td>{text(row.item)}</td><td{_dimmed(row)}>{text(row.value)}</td>'
+        f"<td>{text(row.importance)}</td><td>{text(row.source)}</td></tr>"
         for row in rows
     )
     about = "As the consensus paper (10.1002/mrm.30006) asks to report."
@@ -120,12 +146,12 @@ def _dimmed(row: Row) -> str:
 
 
 def _framed(heading: str, caption: str, columns: tuple[str, ...], body: str) -> str:
-    head = "".join(f"<th>{_text(column)}</th>" for column in columns)
+    head = "".join(f"<th>{text(column)}</th>" for column in columns)
     return (
-        f'<h2>{_text(heading)}</h2>\n<div class="scroll"><table><caption>{_text(caption)}</caption>\n'
+        f'<h2>{text(heading)}</h2>\n<div class="scroll"><table><caption>{text(caption)}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>\n"
     )
 
 
 def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{round(value, 6):.4g}"  # what is smaller is rounding

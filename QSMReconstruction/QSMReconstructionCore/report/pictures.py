@@ -16,7 +16,7 @@ _LARGEST = 224
 _GAP = 6
 _OUTLINE = (255, 150, 0)
 #: Gray window of susceptibility in ppm: deep gray nuclei bright, but not saturated; the same for all scans.
-_SUSCEPTIBILITY = (-0.1, 0.2)
+SUSCEPTIBILITY = (-0.1, 0.2)
 #: Planes -> world axes (R, A, S) that run to the right and down in the picture, with their directions.
 _PLANES = {"axial": ((0, -1), (1, -1)), "coronal": ((0, -1), (2, -1)), "sagittal": ((1, -1), (2, -1))}
 
@@ -71,15 +71,25 @@ def stage_pictures(reconstruction: Reconstruction, acquisition: Acquisition) -> 
          (0.0, _high(reconstruction.field_map.noise[mask], 95))),
         ("Local field", "ppm", reconstruction.local_field.field,
          _around_zero(reconstruction.local_field.field, reconstruction.local_field.mask)),
-        ("Susceptibility", "ppm", reconstruction.susceptibility, _SUSCEPTIBILITY),
+        ("Susceptibility", "ppm", reconstruction.susceptibility, SUSCEPTIBILITY),
     ]  # fmt: skip
     if reconstruction.r2star is not None:
         shown.append(("R2*", "1/s", reconstruction.r2star, (0.0, _high(reconstruction.r2star[mask], 98))))
-    center = [int(round(float(np.mean(places)))) for places in np.nonzero(mask)]
+    center = middle_of(mask)
     return [
-        Picture(title, unit, window, as_png(three_planes(values, grid, center, window, mask if number == 0 else None)))
+        picture_of(values, grid, center, title=title, unit=unit, window=window, outlined=None if number else mask)
         for number, (title, unit, values, window) in enumerate(shown)
     ]
+
+
+def middle_of(mask: np.ndarray) -> list[int]:
+    """The voxel (k, j, i) in the middle of a mask."""
+    return [int(round(float(np.mean(places)))) for places in np.nonzero(mask)]
+
+
+def picture_of(values, grid, center, *, title, unit="ppm", window=SUSCEPTIBILITY, outlined=None) -> Picture:
+    """A picture of a map; parameters as `three_planes` and `Picture`."""
+    return Picture(title, unit, window, as_png(three_planes(values, grid, center, window, outlined)))
 
 
 def three_planes(
