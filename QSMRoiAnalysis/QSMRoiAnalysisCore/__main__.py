@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import lesions_command, measure_command, motor_cortex_command
+from . import cohort_command, lesions_command, measure_command, motor_cortex_command, protocols_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     measure_command.add_command(commands)
     lesions_command.add_command(commands)
     motor_cortex_command.add_command(commands)
+    cohort_command.add_command(commands)
+    protocols_command.add_command(commands)
     return parser
 
 

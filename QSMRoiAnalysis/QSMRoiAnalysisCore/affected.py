@@ -6,7 +6,9 @@ from pathlib import Path
 
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _UNKNOWN = ("", "n/a", "na", "none", "both", "bilateral", "symmetric", "equal")
-_OTHER = {"left": "right", "right": "left", "": ""}
+
+#: The opposite side; none where there is none.
+OTHER_SIDE = {"left": "right", "right": "left", "": ""}
 
 
 def read_more_affected(path: str | Path, subject: str, column: str, *, body: bool = True) -> str:
@@ -45,8 +47,13 @@ def read_more_affected(path: str | Path, subject: str, column: str, *, body: boo
     found = [row for row in rows if row["participant_id"].strip().removeprefix("sub-") == wanted]
     if len(found) != 1:
         raise ValueError(f"{path.name} lists the subject {subject} {len(found)} times, but one line is needed.")
-    word = found[0].get(column, "").strip().lower()
+    side = side_of(found[0].get(column, ""), subject, column)
+    return OTHER_SIDE[side] if body else side
+
+
+def side_of(cell: str, subject: str, column: str) -> str:
+    """The side that a cell of a table means, empty where none is more affected; refuses other words."""
+    word = cell.strip().lower()
     if word not in _SIDES and word not in _UNKNOWN:
-        raise ValueError(f"{path.name} gives {subject} the side {word!r} in {column}; left, right or n/a is allowed.")
-    side = _SIDES.get(word, "")
-    return _OTHER[side] if body else side
+        raise ValueError(f"{subject} has the side {word!r} in {column}; left, right or n/a is allowed.")
+    return _SIDES.get(word, "")

@@ -1,38 +1,42 @@
-"""A cohort: the tables of regions of all subjects, joined with what is known of the participants."""
+"""A cohort: measures of regions of all subjects, joined with what is known of the participants."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from QSMReconstructionCore.io.staging import staged_file
-
-from .maps import UNITS, check_unit
+from .maps import UNITS
 from .measures import Measurement
-from .remarks import TYPICAL_VALUES
-from .table import MISSING, plain_text, read_table
+from .table import MISSING
 
 #: What BIDS calls the column of subjects.
 SUBJECT = "participant_id"
 
+#: Measures of other maps are called this and the name of the map.
+OTHER_MAP = "mean_of_"
+
 #: Cells that say that a value is missing.
 _MISSING = ("", MISSING, "NA", "NaN", "nan")
 
-#: Columns of a measurement that are no measures.
-_KEYS = ("region", "side", "label", "reference", "unit", "map")
+#: Columns of tables that are no measures.
+_KEYS = ("region", "side", "label", "reference", "unit", "map", "subject", "visit", "lesion", "time_years")
+
+#: Columns that hold the time of visits: in years, as age, and as dates.
+_YEARS, _DATES = ("time_years", "years"), ("date", "acq_time")
+_DAYS_OF_YEAR = 365.25
 
 
 class Visit(NamedTuple):
-    """One session of one subject; the session is empty where there is only one."""
+    """One session of one subject, empty where there is only one, or one lesion then."""
 
     subject: str
     session: str = ""
+    lesion: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class Cohort:
         Cells by column and subject.
     remarks : tuple of str
         What was left out, and why.
+    sessions : mapping of str to mapping of Visit to str
+        Cells by column and visit, for what differs between visits, such as age; they go before those of the subject.
+    computed : mapping of (str, str, str) to ndarray of shape (visits,)
+        By measure, region and side: values that come from no row of their own, such as harmonized ones, which take the
+        place of those measured, and means of other maps.
     """
 
     visits: tuple[Visit, ...]
@@ -61,17 +70,41 @@ class Cohort:
     measurements: Mapping[tuple[Visit, str, str], Measurement]
     participants: Mapping[str, Mapping[str, str]]
     remarks: tuple[str, ...]
+    sessions: Mapping[str, Mapping[Visit, str]] = field(default_factory=dict)
+    computed: Mapping[tuple[str, str, str], np.ndarray] = field(default_factory=dict)
 
-    @property
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of participants and visits."""
+        return tuple(dict.fromkeys((*self.participants, *self.sessions)))
+
+    @cached_property
+    def reference(self) -> str:
+        """What susceptibilities are relative to; names joined by "or" where rows differ, empty where it is unknown."""
+        return " or ".join(dict.fromkeys(row.reference for row in self.measurements.values() if row.reference))
+
+    @cached_property
     def regions(self) -> tuple[tuple[str, str], ...]:
         """Region and side of all that was measured, in the order of the tables."""
-        return tuple(dict.fromkeys((region, side) for _, region, side in self.measurements))
+        keys = (*self.measurements, *self.computed)
+        return tuple(dict.fromkeys((region, side) for _, region, side in keys))
 
-    @property
+    @cached_property
     def measures(self) -> tuple[str, ...]:
         """Names of the measures that any row has."""
-        names = dict.fromkeys(column.name for row in self.measurements.values() for column in fields(row))
-        return tuple(name for name in names if name not in _KEYS)
+        names = [column.name for kind in self._kinds for column in fields(kind) if column.type not in ("str", str)]
+        computed = (measure for measure, _, _ in self.computed)
+        return tuple(name for name in dict.fromkeys((*names, *computed)) if name not in _KEYS)
+
+    @cached_property
+    def _kinds(self) -> tuple[type, ...]:
+        """Classes of the rows."""
+        return tuple(dict.fromkeys(type(row) for row in self.measurements.values()))
+
+    def unit_of(self, measure: str) -> str:
+        """Unit of a measure; empty for one without unit, and for means of other maps, which have their own."""
+        units = [column.metadata["unit"] for kind in self._kinds for column in fields(kind) if column.name == measure]
+        return units[0].replace("map", self.unit) if units else ""
 
     def values(self, measure: str, region: str, side: str = "") -> np.ndarray:
         """One measure of one region, in the unit of the cohort.
@@ -101,7 +134,9 @@ class Cohort:
         if (region, side) not in self.regions:
             known = ", ".join(f"{name} {of}".strip() for name, of in self.regions)
             raise ValueError(f"No table has the region {f'{region} {side}'.strip()!r}; there are {known}.")
-        return np.array([self._value((visit, region, side), measure) for visit in self.visits])
+        if (measure, region, side) in self.computed:
+            return self.computed[measure, region, side]
+        return np.array([self.value((visit, region, side), measure) for visit in self.visits])
 
     def numbers(self, column: str) -> np.ndarray:
         """A column of numbers of the participants, such as age, for each visit.
@@ -111,23 +146,62 @@ class Cohort:
         ValueError
             If there is no such column, or a cell is text; the message names the subjects.
         """
-        cells = self._cells(column)
-        found, text = {}, []
-        for subject, cell in cells.items():
+        found, text = [], {}
+        for visit, cell in zip(self.visits, self.cells(column)):
             try:
-                found[subject] = float("nan") if cell in _MISSING else float(cell)
+                found.append(float("nan") if cell in _MISSING else float(cell))
             except ValueError:
-                text.append(f"{subject} ({cell!r})")
+                text[visit.subject] = cell
         if text:
             raise ValueError(
-                f"{column} should hold numbers, but has text for {_listed(text)}. Correct it or write {MISSING}."
+                f"{column} should hold numbers, but has text for "
+                f"{listed([f'{subject} ({cell!r})' for subject, cell in text.items()])}. "
+                f"Correct it or write {MISSING}."
             )
-        return np.array([found[visit.subject] for visit in self.visits])
+        return np.array(found)
 
     def labels(self, column: str) -> np.ndarray:
-        """A column of labels of the participants, such as the group, for each visit; empty where it is missing."""
-        cells = self._cells(column)
-        return np.array(["" if cells[visit.subject] in _MISSING else cells[visit.subject] for visit in self.visits])
+        """A column of labels, such as the group, for each visit; empty where it is missing."""
+        return np.array(["" if cell in _MISSING else cell for cell in self.cells(column)])
+
+    def cells(self, column: str) -> list[str]:
+        """A column as it is in the table, for each visit.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column.
+        """
+        if column not in self.columns:
+            raise ValueError(f"The participants have no column {column!r}; there are {', '.join(self.columns)}.")
+        of_visits, of_subjects = self.sessions.get(column, {}), self.participants.get(column, {})
+        return [of_visits.get(visit, of_subjects.get(visit.subject, "")) for visit in self.visits]
+
+    def years(self) -> np.ndarray:
+        """Time of each visit since the first of its subject, in years.
+
+        It comes from a column of years, else from dates, else from ages that differ between visits.
+
+        Raises
+        ------
+        ValueError
+            If no column tells the time, or a date cannot be read.
+        """
+        filled = [name for name in self.columns if any(cell not in _MISSING for cell in self.cells(name))]
+        if column := next((name for name in _YEARS if name in filled), None):
+            times = self.numbers(column)
+        elif column := next((name for name in _DATES if name in filled), None):
+            times = np.array([_years_of(cell, column) for cell in self.cells(column)])
+        elif "age" in self.sessions and "age" in filled:
+            times = self.numbers("age")
+        else:
+            raise ValueError(
+                "Nothing tells when visits were: give a column time_years, date, or an age of each visit in the table "
+                "of sessions."
+            )
+        subjects = self.subjects()
+        first = {name: np.nanmin(times[subjects == name], initial=np.inf) for name in np.unique(subjects)}
+        return times - np.array([first[name] if np.isfinite(first[name]) else np.nan for name in subjects])
 
     def subjects(self) -> np.ndarray:
         """Subject of each visit."""
@@ -135,27 +209,30 @@ class Cohort:
 
     def named(self, positions: Iterable[int]) -> tuple[str, ...]:
         """Visits at positions, as results of the statistics name what they left out."""
-        return tuple(" ".join(self.visits[i]).strip() for i in positions)
+        return tuple(" ".join(filter(None, self.visits[i])) for i in positions)
 
     def session(self, name: str) -> Cohort:
         """The visits of one session alone."""
-        visits = tuple(visit for visit in self.visits if visit.session == name)
-        if not visits:
+        if not any(visit.session == name for visit in self.visits):
             known = ", ".join(sorted({visit.session or "(none)" for visit in self.visits}))
             raise ValueError(f"No visit has the session {name!r}; there are {known}.")
-        rows = {key: row for key, row in self.measurements.items() if key[0].session == name}
-        return Cohort(visits, self.unit, rows, self.participants, self.remarks)
+        return self.only(lambda visit: visit.session == name)
+
+    def only(self, wanted: Callable[[Visit], bool]) -> Cohort:
+        """The visits of which `wanted` is true, in the same order."""
+        kept = np.array([wanted(visit) for visit in self.visits], bool)
+        rows = {key: row for key, row in self.measurements.items() if wanted(key[0])}
+        return replace(
+            self, visits=tuple(visit for visit in self.visits if wanted(visit)), measurements=rows,
+            computed={key: values[kept] for key, values in self.computed.items()},
+        )
 
     def wide(self, measure: str) -> dict[str, np.ndarray]:
         """One measure of all regions, one column for each, such as "Putamen left"."""
         return {f"{region} {side}".strip(): self.values(measure, region, side) for region, side in self.regions}
 
-    def _cells(self, column: str) -> Mapping[str, str]:
-        if column not in self.participants:
-            raise ValueError(f"The participants have no column {column!r}; there are {', '.join(self.participants)}.")
-        return self.participants[column]
-
-    def _value(self, key: tuple[Visit, str, str], measure: str) -> float:
+    def value(self, key: tuple[Visit, str, str], measure: str) -> float:
+        """A measure of one visit, region and side as it was measured, in the unit of the cohort; NaN where missing."""
         row = self.measurements.get(key)
         if row is None or not hasattr(row, measure):
             return float("nan")
@@ -164,135 +241,17 @@ class Cohort:
         return float(getattr(row, measure)) * factor
 
 
-def read_cohort(
-    tables: Mapping[Visit, str | os.PathLike], participants: str | os.PathLike, *, unit: str = "ppb"
-) -> Cohort:
-    """Join the tables of regions of a study with its participants.
-
-    Parameters
-    ----------
-    tables : mapping of Visit to path
-        The table that `measure` wrote for each visit.
-    participants : path
-        Tab-separated, with a column `participant_id`, such as the `participants.tsv` of BIDS. "sub-" may be left out
-        on either side.
-    unit : {"ppm", "ppb"}
-        Unit of the susceptibilities of the cohort.
-
-    Returns
-    -------
-    Cohort
-
-    Raises
-    ------
-    ValueError
-        If a subject is listed twice or not at all, a region occurs twice in a table, or susceptibilities of a visit do
-        not look like their unit. The message names the subjects.
-    """
-    check_unit("unit", unit)
-    columns = _read_participants(Path(participants))
-    known = list(next(iter(columns.values())))
-    named = [(Visit(_plain_subject(visit.subject), visit.session), path) for visit, path in tables.items()]
-    _refuse_repeated((" ".join(visit).strip() for visit, _ in named), "Visits with more than one table")
-    if strangers := sorted({visit.subject for visit, _ in named} - set(known)):
-        raise ValueError(f"{Path(participants).name} does not list {_listed(strangers)}, who have tables of regions.")
-    if not named:
-        raise ValueError("A cohort needs at least one table of regions.")
-    named.sort(key=lambda item: (known.index(item[0].subject), item[0].session))
-    measurements, other_maps = {}, 0
-    for visit, path in named:
-        rows = read_table(path)
-        own = [row for row in rows if row.unit in UNITS]
-        other_maps += len(rows) - len(own)
-        _check_unit_of(visit, own)
-        _refuse_repeated(
-            (f"{row.region} {row.side}".strip() for row in own), f"{Path(path).name}: regions listed twice"
-        )
-        measurements |= {(visit, row.region, row.side): row for row in own}
-    remarks = []
-    if without := [subject for subject in known if subject not in {visit.subject for visit, _ in named}]:
-        remarks.append(f"{len(without)} participant(s) have no table of regions: {_listed(without)}.")
-    if other_maps:
-        remarks.append(f"{other_maps} row(s) of maps other than susceptibility were left out.")
-    visits = tuple(visit for visit, _ in named)
-    return Cohort(visits, unit, measurements, columns, tuple(remarks))
-
-
-def write_long(path: str | os.PathLike, cohort: Cohort) -> None:
-    """Write a cohort as one tidy table: a line for each visit, region and side, with all that is known of the subject.
-
-    Numbers are in the unit of the cohort; text that a spreadsheet would run as a formula is neutralized.
-    """
-    measures = cohort.measures
-    people = [column for column in cohort.participants if column != SUBJECT]
-    titles = [SUBJECT, "session", *people, "region", "side", "unit", "reference", *measures]
-    lines = ["\t".join(plain_text(title) for title in titles)]
-    for key, row in cohort.measurements.items():
-        visit, region, side = key
-        known = [cohort.participants[column][visit.subject] for column in people]
-        text = [*visit, *known, region, side, cohort.unit, row.reference]
-        numbers = [cohort._value(key, measure) for measure in measures]
-        cells = [_text_cell(cell) for cell in text] + [MISSING if np.isnan(x) else f"{x:.7g}" for x in numbers]
-        lines.append("\t".join(cells))
-    with staged_file(Path(path)) as file:
-        file.write(("\n".join(lines) + "\n").encode())
-
-
-def _text_cell(text: str) -> str:
-    """A cell of text; one that is a number stays one, also if it is negative."""
-    try:
-        float(text)
-    except ValueError:
-        return plain_text(text) or MISSING
-    return text
-
-
-def _read_participants(path: Path) -> dict[str, dict[str, str]]:
-    """Cells by column and subject; the first column is that of the subjects."""
-    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    titles = lines[0].split("\t") if lines else []
-    if SUBJECT not in titles:
-        raise ValueError(f"{path.name} has no column {SUBJECT!r}; it has {', '.join(titles) or 'none'}.")
-    _refuse_repeated(titles, f"{path.name}: columns of the same name")
-    rows = []
-    for number, line in enumerate(lines[1:], 2):
-        cells = [cell.strip() for cell in line.split("\t")]
-        if len(cells) != len(titles):
-            raise ValueError(f"{path.name}, line {number}: expected {len(titles)} columns, but got {len(cells)}.")
-        row = dict(zip(titles, cells))
-        rows.append({**row, SUBJECT: _plain_subject(row[SUBJECT])})
-    if not rows:
-        raise ValueError(f"{path.name} lists no participant.")
-    _refuse_repeated((row[SUBJECT] for row in rows), f"{path.name}: participants listed twice")
-    return {
-        title: {row[SUBJECT]: row[title] for row in rows} for title in (SUBJECT, *(t for t in titles if t != SUBJECT))
-    }
-
-
-def _plain_subject(subject: str) -> str:
-    return "sub-" + subject.strip().removeprefix("sub-")
-
-
-def _refuse_repeated(names: Iterable[str], what: str) -> None:
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise ValueError(f"{what}: {_listed(repeated)}. Keep one of each.")
-
-
-def _check_unit_of(visit: Visit, rows: Sequence[Measurement]) -> None:
-    """Refuse values that tissue has in the other unit: one such subject would decide every mean."""
-    sizes = np.array([abs(row.median) / UNITS[row.unit] for row in rows if row.voxels])
-    if not sizes.size:
-        return
-    looks = "ppb" if np.median(sizes) > TYPICAL_VALUES[1] else "ppm" if sizes.max() < TYPICAL_VALUES[0] else ""
-    stated = rows[0].unit
-    if looks and looks != stated:
-        raise ValueError(
-            f"The susceptibilities of {' '.join(visit).strip()} are said to be in {stated} but look like {looks}. "
-            "Measure again with the unit of the map."
-        )
-
-
-def _listed(names: Sequence[str], most: int = 6) -> str:
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Names in a sentence, of which a long list is cut."""
     text = ", ".join(names[:most])
     return text if len(names) <= most else f"{text}, and {len(names) - most} more"
+
+
+def _years_of(cell: str, column: str) -> float:
+    if cell in _MISSING:
+        return float("nan")
+    try:
+        date = datetime.fromisoformat(cell.removesuffix("Z"))
+    except ValueError:
+        raise ValueError(f"{column} should hold dates such as 2024-03-31, but has {cell!r}.") from None
+    return (date.replace(tzinfo=None) - datetime(2000, 1, 1)).total_seconds() / (86400 * _DAYS_OF_YEAR)

@@ -42,7 +42,7 @@ class Descriptor:
         float or str.
     needs : str
         Argument of `measure` without which the descriptor has no meaning: "noise", "neighbor", "norms",
-        "more_affected", or none.
+        "more_affected", "weights", or none.
     of_values : bool
         Whether it describes the values, and so means nothing for a region without any.
     """
@@ -191,6 +191,10 @@ def _weighted_mean(sample: Sample) -> float:
     return np.average(sample.values, weights=sample.noise**-2.0) if np.all(sample.noise > 0) else _NAN
 
 
+def _tissue_mean(sample: Sample) -> float:
+    return np.average(sample.values, weights=sample.weights) if sample.weights.any() else _NAN
+
+
 def _side_difference(sample: Sample) -> float:
     left, right = _left_right(sample)
     return left - right
@@ -263,6 +267,14 @@ DESCRIPTORS: dict[str, Descriptor] = _catalog([
     ),
     Descriptor(
         "weighted_mean", "Weighted mean", "Mean with weights of 1 / noise^2", "map", _weighted_mean, needs="noise"
+    ),
+    Descriptor(
+        "tissue_mean", "Tissue mean", "Mean with the part of each voxel that is tissue as weight (partial volume)",
+        "map", _tissue_mean, needs="weights",
+    ),
+    Descriptor(
+        "tissue_voxels", "Tissue voxels", "Sum of the parts of the voxels that are tissue", "",
+        lambda s: s.weights.sum(), needs="weights",
     ),
     Descriptor(
         "neighbor", "Neighbor", "Region whose mean is subtracted in the difference", "", lambda s: s.neighbor_name, str,

@@ -102,6 +102,9 @@ def _add_measure_options(group) -> None:
         "--noise", type=Path, metavar="F",
         help="standard deviation of the noise of the map (not of the field), in the unit of the map",
     )
+    group.add_argument(
+        "--weights", type=Path, metavar="F", help="part of each voxel that is tissue, 0 to 1; for tissue_mean"
+    )
     group.add_argument("--neighbor", default="", metavar="NAME", help="region for neighbor_difference")
     group.add_argument(
         "--norms", type=Path, metavar="T.tsv", help="controls with the columns region, age, mean, unit; for rii_..."
@@ -255,6 +258,7 @@ def _request(options: argparse.Namespace, grid: Grid) -> Request:
     return Request(
         descriptors=(*options.measures, *(("erosion_mm",) if options.erode else ())),
         noise=volume_on(grid, "noise", options.noise) if options.noise else None,
+        weights=volume_on(grid, "weights", options.weights) if options.weights else None,
         neighbor=options.neighbor,
         norms=read_norms(options.norms) if options.norms else None,
         age=options.age,

@@ -235,6 +235,7 @@ def _samples(measured, regions, values, request: Request, factor: float, unit: s
                 more_affected=request.more_affected,
                 erosion=region.erosion,
                 edge_distance=_edge_distance(measured, region, depth),
+                weights=None if request.weights is None else _weights(measured, region, request.weights),
             )
         )
     return samples
@@ -253,6 +254,16 @@ def _noise(measured, region: Region, noise: np.ndarray) -> np.ndarray:
     found = _measured_voxels(measured, region.box, region.inside, noise)
     if not np.all(np.isfinite(found)) or np.any(found < 0):
         raise ValueError(f"noise must be finite and not negative, but is not so in {region.name}.")
+    return found
+
+
+def _weights(measured, region: Region, weights: np.ndarray) -> np.ndarray:
+    weights = np.asarray(weights)
+    if weights.shape != measured.grid.shape:
+        raise ValueError(f"weights must have the shape of the map, {measured.grid.shape}, but got {weights.shape}.")
+    found = _measured_voxels(measured, region.box, region.inside, weights)
+    if not np.all((found >= 0) & (found <= 1)):
+        raise ValueError(f"weights must lie between 0 and 1, but do not so in {region.name}.")
     return found
 
 

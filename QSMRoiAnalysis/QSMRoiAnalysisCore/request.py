@@ -32,6 +32,8 @@ class Request:
         Age in years, for the norms.
     more_affected : {"left", "right", ""}
         The more affected side of the brain, which is opposite to the more affected side of the body.
+    weights : ndarray, shape (k, j, i), optional
+        Part of each voxel that is tissue of the regions, from 0 to 1, such as the probability of gray matter.
     """
 
     descriptors: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class Request:
     norms: Mapping[str, NormativeCurve] | None = None
     age: float = float("nan")
     more_affected: str = ""
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         given = {
@@ -47,6 +50,7 @@ class Request:
             "neighbor": bool(self.neighbor),
             "norms": self.norms is not None and np.isfinite(self.age),
             "more_affected": bool(self.more_affected),
+            "weights": self.weights is not None,
         }
         for chosen in map(descriptor, self.descriptors):
             if chosen.needs and not given[chosen.needs]:

@@ -37,6 +37,8 @@ class Sample:
         How much was taken off the surface of the region, in mm.
     edge_distance : float
         Smallest distance of its voxels from the edge of the mask, in mm; NaN without a mask.
+    weights : ndarray, float64, shape (n,), optional
+        Part of each voxel that is tissue of the region.
     """
 
     values: np.ndarray
@@ -51,6 +53,7 @@ class Sample:
     more_affected: str = ""
     erosion: float = 0.0
     edge_distance: float = _NAN
+    weights: np.ndarray | None = None
 
     @property
     def high_iron(self) -> np.ndarray:

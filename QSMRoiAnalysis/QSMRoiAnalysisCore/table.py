@@ -106,6 +106,11 @@ def plain_text(text: str) -> str:
     return f"'{text}" if text.startswith(tuple(_GUARDED)) else text
 
 
+def read_cell(cell: str) -> str:
+    """A cell of text without the apostrophe that kept a spreadsheet from running it."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(tuple(_GUARDED)) else cell
+
+
 def _cell(value: str | int | float) -> str:
     if isinstance(value, str):
         return plain_text(value) or MISSING
@@ -116,7 +121,5 @@ def _cell(value: str | int | float) -> str:
 
 def _value(cell: str, kind: type) -> str | int | float:
     if kind is str:
-        if cell == MISSING:
-            return ""
-        return cell[1:] if cell.startswith("'") and cell[1:].startswith(tuple(_GUARDED)) else cell
+        return "" if cell == MISSING else read_cell(cell)
     return float("nan") if cell == MISSING and kind is float else kind(cell)

@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from QSMRoiAnalysisCore.cohort import Visit, read_cohort, write_long
+from QSMRoiAnalysisCore.cohort import Visit
+from QSMRoiAnalysisCore.cohort_tables import read_cohort
+from QSMRoiAnalysisCore.long_table import write_long
 from QSMRoiAnalysisCore.measures import Measurement
 from QSMRoiAnalysisCore.statistics.ancova import ancova
 from QSMRoiAnalysisCore.statistics.group_comparison import welch_t
@@ -85,8 +87,8 @@ def test_the_long_table_has_a_line_for_each_region_of_each_visit(study, tmp_path
     titles, *lines = [line.split("\t") for line in (tmp_path / "long.tsv").read_text().splitlines()]
     assert len(lines) == 5
     first = dict(zip(titles, lines[0]))
-    assert (first["participant_id"], first["region"], first["side"], first["mean"]) == ("sub-01", "SN", "left", "120")
-    assert (first["group"], first["unit"], first["reference"]) == ("'=cmd", "ppb", "whole brain")
+    assert (first["subject"], first["roi"], first["hemi"], first["mean"]) == ("sub-01", "SN", "left", "120")
+    assert (first["group"], first["coverage_pct"], first["reference"]) == ("'=cmd", "100", "whole brain")
     assert dict(zip(titles, lines[-1]))["age"] == "-1"
 
 
@@ -129,11 +131,12 @@ def test_text_in_a_column_of_numbers_is_named(study):
         cohort.values("average", "SN", "left")
 
 
-def test_rows_of_other_maps_are_left_out_and_counted(study):
+def test_means_of_other_maps_are_measures_of_their_own(study):
     rows = {Visit("01"): [row("SN", "left", 0.1), row("SN", "left", 30.0, "1/s", map="r2star")]}
     cohort = read_cohort(*study(rows, PEOPLE[:2]))
     assert cohort.values("mean", "SN", "left") == pytest.approx([100])
-    assert cohort.remarks == ("1 row(s) of maps other than susceptibility were left out.",)
+    assert cohort.values("mean_of_r2star", "SN", "left") == pytest.approx([30])
+    assert cohort.remarks == ("Maps other than susceptibility have measures of their own: mean_of_r2star.",)
 
 
 def test_a_simulated_cohort_recovers_its_difference_and_its_change(study):

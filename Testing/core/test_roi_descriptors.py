@@ -248,7 +248,7 @@ def test_every_descriptor_gives_a_number_or_text_for_one_voxel_and_for_none():
     one = Region.from_mask("SN left", 1, np.reshape([True, False], grid.shape))
     none = Region.from_mask("RN right", 2, np.zeros(grid.shape, bool))
     norms = {"SN": fit_normative_curve((20, 40, 50, 70), (0.1, 0.12, 0.12, 0.13))}
-    request = Request(tuple(DESCRIPTORS), np.ones(grid.shape), "SN", norms, 50.0, "left")
+    request = Request(tuple(DESCRIPTORS), np.ones(grid.shape), "SN", norms, 50.0, "left", np.ones(grid.shape))
     for row in measure(SusceptibilityMap(np.full(grid.shape, 0.2), grid), [one, none], request=request):
         for name, chosen in DESCRIPTORS.items():
             assert isinstance(getattr(row, name), chosen.kind)

@@ -55,7 +55,7 @@ def test_the_saturating_curve_of_brain_iron(nucleus):
 def test_iron_saturates_rather_than_rises_in_a_line():
     curves = best_shape(IRON_AGES, IRON["putamen"][1])
     assert next(iter(curves)) == "saturating"
-    assert set(curves) == {"linear", "quadratic", "saturating"}
+    assert set(curves) == {"linear", "quadratic", "saturating", "rise and fall"}
 
 
 def test_uncertainty_of_a_curve_is_that_of_simulated_repetitions():

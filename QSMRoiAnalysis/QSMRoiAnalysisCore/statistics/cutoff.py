@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from .observations import present_in_groups
 from .proportions import DiagnosticTable, diagnostic_table
 from .result import check_confidence
-from .roc import RocCurve, roc_curve
+from .roc import CurvePoints, RocCurve, curve_points, roc_curve
 
 #: How a point of the curve is chosen.
 RULES = {
@@ -132,7 +132,7 @@ def choose_cutoff(
         drawn, drawn_other = random.choice(one, one.size), random.choice(other, other.size)
         if np.ptp(np.concatenate([drawn, drawn_other])) == 0:
             continue  # a sample of one value has no curve; it is drawn anew
-        sample = roc_curve(drawn, drawn_other, higher_is_positive=higher_is_positive)
+        sample = curve_points(drawn, drawn_other, higher_is_positive)
         best = sample.thresholds[choose(sample)]
         on_sample = _accuracy(drawn, drawn_other, best, higher_is_positive)
         losses.append(on_sample - _accuracy(one, other, best, higher_is_positive))
@@ -157,8 +157,8 @@ def choose_cutoff(
     )
 
 
-def _chooser(rule: str, specificity: float) -> Callable[[RocCurve], int]:
-    def choose(curve: RocCurve) -> int:
+def _chooser(rule: str, specificity: float) -> Callable[[RocCurve | CurvePoints], int]:
+    def choose(curve: RocCurve | CurvePoints) -> int:
         if rule == "youden":
             return int(np.argmax(curve.sensitivity + curve.specificity))
         if rule == "closest":

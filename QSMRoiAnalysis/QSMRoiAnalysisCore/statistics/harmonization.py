@@ -133,7 +133,7 @@ def learn_site_effects(
         raise ValueError("A measure does not vary within a site, so its spread there cannot be harmonized.")
     if shrink:
         for s in range(sites.size):
-            shift[s], scale[s] = _shrunk(standardized[index == s], shift[s], scale[s])
+            shift[s], scale[s] = shrink_effects(standardized[index == s], shift[s], scale[s])
     if reference is not None:
         shift[sites == reference], scale[sites == reference] = 0.0, 1.0
     return SiteEffects(tuple(n), tuple(columns), reference or "", shrink, shift, scale, mean, sd, slopes, n)
@@ -194,7 +194,7 @@ def _refuse_confounding(batch: np.ndarray, columns: Mapping[str, np.ndarray]) ->
         design = wider
 
 
-def _shrunk(standardized: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def shrink_effects(standardized: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means of a site's effects under priors whose parameters come from all of its measures."""
     n = len(standardized)
     prior_mean, prior_variance = shift.mean(), shift.var(ddof=1)

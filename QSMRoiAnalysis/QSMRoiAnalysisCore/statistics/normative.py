@@ -19,6 +19,7 @@ SHAPES = {
     "linear": "a + b age",
     "quadratic": "a + b age + c age^2",
     "saturating": "a (1 - exp(-b age)) + c",
+    "rise and fall": "a age exp(-b age) + c",
 }
 
 #: Rate at which the search for a saturating curve starts, per year: iron of the putamen accumulates at 0.04.
@@ -114,8 +115,9 @@ def fit_normative_curve(
         In years.
     values : array_like, shape (n,)
         One measure of each healthy subject.
-    shape : {"linear", "quadratic", "saturating"}
-        Shape of the curve.
+    shape : {"linear", "quadratic", "saturating", "rise and fall"}
+        Shape of the curve. The last one, of the form of a Poisson or gamma density, is that of white matter over the
+        whole of life.
     growing_spread : bool
         Let the logarithm of the spread change linearly with age, as spreads of iron-rich regions grow. Curve and spread
         are then found in turn, by weighted least squares and by maximum likelihood. It takes at least 20 subjects.
@@ -129,6 +131,10 @@ def fit_normative_curve(
     ValueError
         If the shape is unknown, subjects are too few or of one age, a value is not a number, or no saturating curve
         fits.
+
+    References
+    ----------
+    Li W et al. Hum Brain Mapp 2014;35:2698-2713. https://doi.org/10.1002/hbm.22360
     """
     if shape not in SHAPES:
         raise ValueError(f"The shape is {shape!r}; choose one of {', '.join(SHAPES)}.")
@@ -240,6 +246,8 @@ class NoCurveError(ValueError):
 def _value(shape: str, t: np.ndarray, a: float, b: float, c: float = 0.0) -> np.ndarray:
     if shape == "saturating":
         return a * (1 - np.exp(-b * t)) + c
+    if shape == "rise and fall":
+        return a * t * np.exp(-b * t) + c
     return a + b * t + c * t**2
 
 
@@ -249,17 +257,24 @@ def _gradient(shape: str, t: np.ndarray, coefficients: np.ndarray) -> np.ndarray
         a, b, _ = coefficients
         decay = np.exp(-b * t)
         return np.stack([1 - decay, a * t * decay, np.ones_like(t)], axis=-1)
+    if shape == "rise and fall":
+        a, b, _ = coefficients
+        decay = np.exp(-b * t)
+        return np.stack([t * decay, -a * t**2 * decay, np.ones_like(t)], axis=-1)
     return np.stack([t**power for power in range(len(coefficients))], axis=-1)
 
 
 def _fitted(shape: str, t: np.ndarray, y: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    if shape != "saturating":
+    if shape in ("linear", "quadratic"):
         return np.polynomial.polynomial.polyfit(t, y, 1 if shape == "linear" else 2, w=1 / spread)
     start = (np.ptp(y), _TYPICAL_RATE, y.min())
+    if shape == "rise and fall":  # it begins at c, and rises or falls first by how its middle lies to its youngest
+        sign = 1 if y[np.argsort(t)[t.size // 2]] >= y[np.argmin(t)] else -1
+        start = (sign * np.ptp(y) * _TYPICAL_RATE * np.e, _TYPICAL_RATE, y[np.argmin(t)])
     try:
         return curve_fit(lambda age, *c: _value(shape, age, *c), t, y, p0=start, sigma=spread, maxfev=5000)[0]
     except RuntimeError:
-        raise NoCurveError("No saturating curve fits these values; choose the linear or quadratic shape.") from None
+        raise NoCurveError(f"No {shape} curve fits these values; choose the linear or quadratic shape.") from None
 
 
 def _spread_growth(t: np.ndarray, residuals: np.ndarray) -> float:

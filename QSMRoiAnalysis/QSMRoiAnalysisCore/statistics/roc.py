@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,14 @@ from scipy.special import expit, logit
 
 from .observations import check_same_length, complete_rows, labels, numbers, positions, present_in_groups
 from .result import TWO_SIDED, Estimate, Inference, check_confidence
+
+
+class CurvePoints(NamedTuple):
+    """Points of a ROC curve, as in `RocCurve`."""
+
+    thresholds: np.ndarray
+    sensitivity: np.ndarray
+    specificity: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -89,19 +98,31 @@ def roc_curve(
     present, excluded = present_in_groups(groups, least=2, test="A ROC curve", count=2)
     sign = 1 if higher_is_positive else -1
     positive, negative = sign * present["cases"], sign * present["controls"]
-    values = np.unique(np.concatenate([positive, negative]))
-    thresholds = np.concatenate([[np.inf], (values[:-1] + values[1:])[::-1] / 2, [-np.inf]])
+    points = curve_points(present["cases"], present["controls"], higher_is_positive)
     area = float(_areas(positive[None], negative[None])[0])
     variance = float(delong_covariance(positive[None], negative[None])[0, 0])
     return RocCurve(
         area=_area_estimate(area, variance, confidence, interval),
         variance=variance,
-        thresholds=sign * thresholds,
-        sensitivity=np.mean(positive[None] > thresholds[:, None], axis=1),
-        specificity=np.mean(negative[None] <= thresholds[:, None], axis=1),
+        thresholds=points.thresholds,
+        sensitivity=points.sensitivity,
+        specificity=points.specificity,
         higher_is_positive=higher_is_positive,
         n={"cases": positive.size, "controls": negative.size},
         excluded=excluded,
+    )
+
+
+def curve_points(cases: np.ndarray, controls: np.ndarray, higher_is_positive: bool) -> CurvePoints:
+    """The points of a curve alone, for complete values that are not all the same."""
+    sign = 1 if higher_is_positive else -1
+    positive, negative = np.sort(sign * cases), np.sort(sign * controls)
+    values = np.unique(np.concatenate([positive, negative]))
+    thresholds = np.concatenate([[np.inf], (values[:-1] + values[1:])[::-1] / 2, [-np.inf]])
+    return CurvePoints(
+        thresholds=sign * thresholds,
+        sensitivity=1 - np.searchsorted(positive, thresholds, side="right") / positive.size,
+        specificity=np.searchsorted(negative, thresholds, side="right") / negative.size,
     )
 
 

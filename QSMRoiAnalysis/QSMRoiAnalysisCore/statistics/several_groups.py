@@ -206,6 +206,7 @@ def _studentized(groups, equal_variance: bool, method: str, confidence: float) -
     samples, names = list(present.values()), list(present)
     k = len(samples)
     _, within, n, _ = _sums_of_squares(present)
+    common = stats.studentized_range.ppf(confidence, k, n - k) if equal_variance else np.nan  # slow to find
     rows = []
     for a, b in combinations(range(k), 2):
         first, second = samples[a], samples[b]
@@ -217,7 +218,7 @@ def _studentized(groups, equal_variance: bool, method: str, confidence: float) -
             df = square**2 / (parts[0] ** 2 / (first.size - 1) + parts[1] ** 2 / (second.size - 1))
         error = np.sqrt(square / 2)
         difference = float(first.mean() - second.mean())
-        half = error * stats.studentized_range.ppf(confidence, k, df)
+        half = error * (common if equal_variance else stats.studentized_range.ppf(confidence, k, df))
         t = difference / np.sqrt(square)
         limits = float(difference - half), float(difference + half)
         rows.append(
