@@ -10,6 +10,7 @@ import numpy as np
 from .findings import Finding
 from .protocols.needs import is_possible, missing_of
 from .protocols.schema import Protocol, TestPlan
+from .reference_values import compare_with_literature
 from .results import Omission, StudyResult
 from .statistics.multiplicity import adjust
 from .study import Study, Target
@@ -72,6 +73,7 @@ def run_protocol(
         reasons = "\n".join(f"- {one.reason}" for one in dict.fromkeys(omitted))
         raise MissingDataError(f"No analysis of {protocol.name} can be made:\n{reasons}")
     findings = (*_adjusted(protocol, found), *more)
+    described = descriptives(study)
     return StudyResult(
         protocol=protocol.name,
         title=protocol.title,
@@ -83,13 +85,14 @@ def run_protocol(
         reference=study.cohort.reference,
         groups=_sizes(study),
         table_one=table_one(study),
-        descriptives=descriptives(study),
+        descriptives=described,
         findings=findings,
         omissions=tuple(omitted),
         figures=figures_of(study, findings),
         limits=protocol.limits,
         remarks=(*study.cohort.remarks, *_of_reference(study), *remarks),
         provenance=provenance or {},
+        literature=compare_with_literature(described),
     )
 
 

@@ -8,11 +8,12 @@ A `StudyResult` holds everything that a report needs and nothing that has to be 
 - `findings`: one `findings.Finding` for each test, pair of groups, or estimate, with n, effect sizes, intervals, p,
   adjusted p, family, checks and exclusions in its columns;
 - `omissions`: what could not be computed, and why;
+- `literature`: means beside those that studies printed (`reference_values`), with the reasons why they do not compare;
 - `figures`: `figure_data.Figure`, whose kinds are listed in `figure_data.FIGURES`; all points are in their series;
 - `limits`, `remarks`, `provenance`: sentences for the reader, and how the result came about.
 
-`write_results` puts it into a folder as `table1.tsv`, `descriptives.tsv`, `results.tsv`, `omissions.tsv` and
-`results.json`; `read_result` reads the last one back.
+`write_results` puts it into a folder as `table1.tsv`, `descriptives.tsv`, `results.tsv`, `omissions.tsv`,
+`literature.tsv` and `results.json`; `read_result` reads the last one back.
 """
 
 from __future__ import annotations
@@ -71,6 +72,33 @@ class Descriptive:
 
 
 @dataclass(frozen=True)
+class LiteratureComparison:
+    """The mean of one group beside a value that a study printed; context, and no diagnosis.
+
+    The difference is NaN where the two do not compare, and the remark says why.
+    """
+
+    measure: str
+    region: str
+    side: str
+    group: str
+    mean: float
+    unit: str
+    reference: str
+    published: float
+    published_sd: float
+    published_n: int
+    published_group: str
+    published_unit: str
+    published_reference: str
+    difference: float
+    source: str
+    doi: str
+    do_not_diagnose: str
+    remark: str
+
+
+@dataclass(frozen=True)
 class Omission:
     """An analysis that could not be made, and why."""
 
@@ -105,6 +133,7 @@ class StudyResult:
     limits: tuple[str, ...]
     remarks: tuple[str, ...]
     provenance: Mapping[str, object] = field(default_factory=dict)
+    literature: tuple[LiteratureComparison, ...] = ()
 
 
 def write_results(out: str | os.PathLike, result: StudyResult) -> None:
@@ -117,6 +146,7 @@ def write_results(out: str | os.PathLike, result: StudyResult) -> None:
         write_table(stage / "descriptives.tsv", result.descriptives, Descriptive)
         write_table(stage / "results.tsv", result.findings, Finding)
         write_table(stage / "omissions.tsv", result.omissions, Omission)
+        write_table(stage / "literature.tsv", result.literature, LiteratureComparison)
         text = json.dumps(_plain(asdict(result)), indent=1, ensure_ascii=False, allow_nan=False)
         (stage / "results.json").write_text(text + "\n", encoding="utf-8")
 
@@ -137,7 +167,7 @@ def read_result(path: str | os.PathLike) -> StudyResult:
             name: tuple(_row(kind, one) for one in data[name])
             for name, kind in (
                 ("table_one", Characteristic), ("descriptives", Descriptive), ("findings", Finding),
-                ("omissions", Omission),
+                ("omissions", Omission), ("literature", LiteratureComparison),
             )
         }  # fmt: skip
         figures = tuple(_figure(one) for one in data["figures"])
