@@ -118,8 +118,9 @@ def compare_with_literature(
             found.append(
                 LiteratureComparison(
                     measure=row.measure, region=row.region, side=row.side, group=row.group, mean=row.mean,
-                    unit=row.unit, reference=row.reference, published=value.value, published_sd=value.sd, published_n=value.n,
-                    published_group=value.group, published_unit=value.unit, published_reference=value.reference,
+                    unit=row.unit, reference=row.reference, published=value.value, published_sd=value.sd,
+                    published_n=value.n, published_group=value.group, published_unit=value.unit,
+                    published_reference=value.reference,
                     difference=difference, source=value.source, doi=value.doi, do_not_diagnose="yes",
                     remark=" ".join(filter(None, (remark, value.note and f"Note of the source: {value.note}."))),
                 )
