@@ -109,6 +109,14 @@ def test_magnitude_alone_is_refused_with_the_reason(refused):
     assert "There is no phase, only magnitude (series 5)." in refused(leaving_out(kind="phase"))
 
 
+def test_images_that_lost_their_labels_are_said_to_have(refused):
+    def anonymize(dataset, kind, echo, k):
+        for tag in ((0x0043, 0x0010), (0x0043, 0x102F)):
+            del dataset[tag]
+
+    assert "keep private tags when anonymizing" in refused(anonymize, manner=MANNERS["ge"])
+
+
 def test_swapped_echo_times_are_noticed(refused):
     def swap(dataset, kind, echo, k):
         dataset.EchoTime = {0: "12", 1: "4", 2: "20"}[echo]

@@ -52,6 +52,18 @@ def test_a_4d_file_with_given_facts_is_the_scan(series, acquisition):
     assert scan.sources["orientation"] == "header"
 
 
+def test_every_fact_tells_where_it_came_from(series, files, acquisition):
+    scan = read_scan(**series, echo_times=acquisition.echo_times, field_strength=3)
+    facts = {"orientation", "echo_times", "field_strength", "imaging_frequency", "phase", "phase_sign"}
+    assert facts <= scan.sources.keys()
+    assert scan.sources["imaging_frequency"].startswith("assumed")
+    assert scan.sources["phase_sign"].startswith("assumed")
+    for path in files["phase"]:
+        edit_sidecar(path, Manufacturer="Siemens")
+    told = read_scan(**files).sources
+    assert (told["imaging_frequency"], told["phase_sign"]) == ("sidecar", "as exported by Siemens")
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
 def test_echoes_are_ordered_by_the_echo_times_of_their_sidecars(files, acquisition, order):
     scan = read_scan([files["phase"][n] for n in order], sorted(files["magnitude"]))

@@ -1,4 +1,4 @@
-"""Text, tiles and PNG files."""
+"""Text and tiles."""
 
 import numpy as np
 

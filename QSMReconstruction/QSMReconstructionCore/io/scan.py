@@ -106,25 +106,26 @@ def read_scan(
         field_strength = _common_fact(facts, "MagneticFieldStrength")
         sources["field_strength"] = "sidecar"
     frequency = _common_fact(facts, "ImagingFrequency")
-    if frequency is not None:
-        sources["imaging_frequency"] = "sidecar"
+    sources["imaging_frequency"] = (
+        "sidecar" if frequency is not None else "assumed: that of the field strength, because no sidecar tells it"
+    )
 
     protocol = protocol_of(facts.values())
     manufacturer = str(protocol.get("Manufacturer", ""))
+    vendor = vendor_named(manufacturer)
+    sources["phase_sign"] = sign_source(vendor)
     values = {name: _values(paths, grid) for name, paths in parts.items() if name != "phase"}
     if "phase" in parts:
         stored = [read_nifti(path, stored=True)[0] for path in parts["phase"]]
         values["phase"], sources["phase"] = phase_in_radians([headers[p] for p in parts["phase"]], stored, manufacturer)
     else:
-        vendor = vendor_named(manufacturer)
         values["magnitude"], values["phase"] = magnitude_and_phase(values.pop("real"), values.pop("imaginary"))
         if vendor in OPPOSITE_SIGN:
             values["phase"] = -values["phase"]
         sources["phase"] = sources["magnitude"] = "real and imaginary part"
-        sources["phase_sign"] = sign_source(vendor)
         orders = dict(zip(("magnitude", "phase"), orders.values()))
     magnitude_values, phase_values = (_ordered(values[name], orders[name]) for name in ("magnitude", "phase"))
-    phase_values, polarity = same_polarity(magnitude_values, phase_values, vendor_named(manufacturer))
+    phase_values, polarity = same_polarity(magnitude_values, phase_values, vendor)
     if polarity:
         sources["slice_polarity"] = polarity
     return Acquisition(

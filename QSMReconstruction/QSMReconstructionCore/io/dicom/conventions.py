@@ -40,9 +40,9 @@ _NAMES = {
     REAL: re.compile(r"(?<![a-z])real(?![a-z])", re.IGNORECASE),
     IMAGINARY: re.compile(r"(?<![a-z])imag(inary)?(?![a-z])", re.IGNORECASE),
 }
-#: Words of images that were computed from others and are neither magnitude nor phase of an echo.
+#: Words of images that were computed from others and are neither magnitude nor phase of an echo, or hold many slices.
 _COMPUTED = re.compile(
-    r"^(SWI|MIP|MNIP|MINIP|MPR|PROJECTION IMAGE|ADC|TRACEW|FA|DIXON|WATER|FAT|PC|VELOCITY)$|VELOCITY|"
+    r"^(SWI|MIP|MNIP|MINIP|MPR|PROJECTION IMAGE|ADC|TRACEW|FA|DIXON|WATER|FAT|PC|[MPRI]_PCA|MOSAIC|VFRAME)$|VELOCITY|"
     r"(?<!PHASE)_MAP$|(?<!PHASE)(?<!B0) MAP$"
 )
 _DIFFERENCE = re.compile(r"PHASE.?DIFF|^DELTA.?PHASE")

@@ -217,9 +217,11 @@ def _why_no_scan(stacks: Sequence[Stack], all_stacks: Sequence[Stack]) -> str:
     magnitudes = [stack for stack in stacks if stack.kind == MAGNITUDE]
     if magnitudes:
         names = ", ".join(dict.fromkeys(series_name(stack.first) for stack in magnitudes))
+        unlabeled = any(stack.first.kind_source.startswith("assumed") for stack in magnitudes)
         return (
             f"There is no phase, only magnitude ({names}). Susceptibility is in the phase: let the scanner save phase, "
             "or real and imaginary part, and export those series, too."
+            + (" No tag says what some of these images show: keep private tags when anonymizing." if unlabeled else "")
         )
     names = ", ".join(dict.fromkeys(series_name(stack.first) for stack in stacks))
     return f"There is no magnitude and no phase of a gradient echo in {names}: these images show something else."
