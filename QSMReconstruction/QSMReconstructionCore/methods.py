@@ -38,10 +38,12 @@ from .inversion.weak_harmonic_tv import weak_harmonic_tv
 from .inversion.weighted_tv import weighted_tv
 from .masking.brain_extraction import brain_extraction
 from .masking.combined import combined
+from .masking.one_pass import one_pass
 from .masking.phase_quality import phase_quality
 from .masking.robust_threshold import robust_threshold
 from .masking.second_derivative import second_derivative
 from .masking.surroundings import surroundings
+from .masking.two_pass import two_pass
 from .parameter import Parameter, parameters_of
 from .referencing.csf import csf
 from .referencing.no_reference import no_reference
@@ -53,6 +55,7 @@ STAGES = {
     "mask": "Which voxels hold brain",
     "support": "Which voxels around the brain lend their field",
     "field_map": "Total field from the phase of all echoes",
+    "passes": "Whether voxels with reliable phase are reconstructed first, by themselves",
     "background": "Local field, freed of sources outside the brain",
     "inversion": "Susceptibility from the local field",
     "reference": "Which region's mean susceptibility is called zero",
@@ -63,6 +66,7 @@ _LISTED = {
     "mask": (brain_extraction, robust_threshold, phase_quality, second_derivative, combined),
     "support": (surroundings,),
     "field_map": (romeo_linear, echo_average, nonlinear_fit, laplacian),
+    "passes": (one_pass, two_pass),
     "background": (vsharp, sharp, resharp, ismv, pdf, lbv),
     "inversion": (
         weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi, ilsqr,

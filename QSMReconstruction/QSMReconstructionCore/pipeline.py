@@ -22,8 +22,8 @@ from .referencing import Reference, ReferenceRegion, apply_reference, rereferenc
 
 #: Share of each stage in the run time of the default recipe, for the progress bar: rounded from a 1 mm head.
 SHARE_OF_STAGE = {
-    "mask": 0.10, "support": 0.02, "field_map": 0.20, "background": 0.10, "inversion": 0.53, "reference": 0.01,
-    "r2star": 0.02,
+    "mask": 0.10, "support": 0.02, "field_map": 0.20, "passes": 0.00, "background": 0.10, "inversion": 0.53,
+    "reference": 0.01, "r2star": 0.02,
 }  # fmt: skip
 
 
@@ -164,16 +164,23 @@ def reconstruct(
     run.key = mask_key
     support = run.stage("support", acquisition, mask)
     field_map = run.stage("field_map", acquisition, support)
-    weights = weights_of(field_map.noise, support)
-    local_field = run.stage("background", field_map.field, support, acquisition.grid, weights=weights)
-    weights = weights_of(local_field.noise, local_field.mask)
-    raw = run.stage(
-        "inversion", local_field.field, support, acquisition.grid,
-        weights=weights, lost=local_field.lost, magnitude=acquisition.magnitude,
-    )
+    reliable = run.stage("passes", field_map, support)
+    if reliable is None:
+        local_field, raw = run.inverted(acquisition, field_map, support)
+    else:
+        run.share = 0.5
+        key = run.key
+        _, first = run.inverted(acquisition, field_map, reliable)
+        run.key = _key(key, _digest(support))
+        local_field, raw = run.inverted(acquisition, field_map, support)
+        common = reliable & mask
+        constant = raw[common].mean(dtype=np.float64) - first[common].mean(dtype=np.float64) if common.any() else 0.0
+        raw = np.where(reliable, first + np.float32(constant), raw)
     susceptibility, reference = apply_reference(raw, mask, region.voxels, region.name)
 
     notes = list(field_map.notes)
+    if reliable is not None:
+        notes.append(f"Two passes: {np.mean(reliable[mask]):.1%} of the brain were reconstructed by themselves first.")
     if not several:
         notes.append(
             "A single echo: the phase offset of the coils cannot be separated from the field, the noise map rests on "
@@ -198,19 +205,32 @@ class _Run:
         self.recipe, self.progress, self.cache = recipe, progress, cache
         self.key = _key(acquisition.identity)
         self.done = 0.0
+        self.share = 1.0  # of a stage's progress in this pass
         self.seconds: dict[str, float] = {}
+
+    def inverted(
+        self, acquisition: Acquisition, field_map: FieldMap, mask: np.ndarray
+    ) -> tuple[LocalField, np.ndarray]:
+        """Local field and susceptibility, not referenced, of the voxels of a mask."""
+        weights = weights_of(field_map.noise, mask)
+        local_field = self.stage("background", field_map.field, mask, acquisition.grid, weights=weights)
+        weights = weights_of(local_field.noise, local_field.mask)
+        return local_field, self.stage(
+            "inversion", local_field.field, mask, acquisition.grid,
+            weights=weights, lost=local_field.lost, magnitude=acquisition.magnitude,
+        )  # fmt: skip
 
     def stage(self, name: str, *data, **more):
         chosen = dict(self.recipe.stages[name])
         self.key = _key(self.key, name, chosen)
-        start, self.done = self.done, self.done + SHARE_OF_STAGE[name]
+        start, self.done = self.done, self.done + self.share * SHARE_OF_STAGE[name]
         if self.key not in self.cache:
             progress = part_of(self.progress, start, self.done, STAGES_IN_WORDS[name])
             progress(0.0, "")
             began = time.perf_counter()
             found = method(name, chosen.pop("method"))
             self.cache[self.key] = found.run(*data, given={**more, "progress": progress}, parameters=chosen)
-            self.seconds[name] = time.perf_counter() - began
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
         return self.cache[self.key]
 
 
@@ -219,6 +239,7 @@ STAGES_IN_WORDS = {
     "mask": "Brain mask",
     "support": "Surroundings of the brain",
     "field_map": "Field map",
+    "passes": "Passes",
     "background": "Background field",
     "inversion": "Dipole inversion",
     "reference": "Reference",

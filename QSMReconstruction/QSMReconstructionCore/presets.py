@@ -28,6 +28,7 @@ _DEFAULT: Stages = {
     "mask": {"method": "brain_extraction"},
     "support": {"method": "surroundings"},
     "field_map": {"method": "romeo_linear"},
+    "passes": {"method": "one_pass"},
     "background": {"method": "vsharp"},
     "inversion": {"method": "weighted_tv"},
     "reference": {"method": "whole_brain"},

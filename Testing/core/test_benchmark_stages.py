@@ -59,6 +59,15 @@ def test_a_stage_without_noise_says_so(tmp_path, artifacts, capsys):
     assert "noise of the field is not known: 1 ppb is assumed" in capsys.readouterr().err
 
 
+def test_a_stage_tells_what_was_corrected(tmp_path, artifacts, capsys):
+    phase, grid = read_nifti(artifacts / "phase.nii.gz")
+    ramp = 0.4 + 0.02 * np.arange(phase.shape[-1], dtype=np.float32)
+    signs = np.array([1, -1, 1], np.float32)[:, None, None, None]
+    write_nifti(artifacts / "phase.nii.gz", np.angle(np.exp(1j * (phase + signs * ramp))).astype(np.float32), grid)
+    main(["stage", "field-mapping", "--input", str(artifacts), "--output", str(tmp_path / "out"), "--progress", "none"])
+    assert "Odd and even echoes differ in phase by up to" in capsys.readouterr().err
+
+
 def test_a_stage_follows_the_b0_direction_of_its_params(tmp_path):
     field = np.zeros((24, 20, 22), np.float32)
     field[9:14, 8:12, 10:13] = np.random.default_rng(0).normal(scale=0.05, size=(5, 4, 3))

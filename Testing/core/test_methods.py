@@ -17,6 +17,7 @@ DATA = {
     "mask": ["acquisition"],
     "support": ["acquisition", "mask"],
     "field_map": ["acquisition", "mask"],
+    "passes": ["field_map", "mask"],
     "background": ["field", "mask", "grid"],
     "inversion": ["field", "mask", "grid"],
     "reference": ["mask", "grid"],
@@ -68,7 +69,7 @@ def test_every_docstring_has_its_sections(listed):
 
 
 #: Plain arithmetic or geometry, with no paper to name.
-PLAIN = {"robust_threshold", "surroundings", "whole_brain", "region", "no_reference"}
+PLAIN = {"robust_threshold", "surroundings", "one_pass", "whole_brain", "region", "no_reference"}
 
 
 @pytest.mark.parametrize("listed", [p for p in ALL if p.values[0].name not in PLAIN])

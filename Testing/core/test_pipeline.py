@@ -9,7 +9,9 @@ import pytest
 import scipy.ndimage
 
 from QSMReconstructionCore.acquisition import Acquisition
+from QSMReconstructionCore.background.vsharp import vsharp
 from QSMReconstructionCore.inversion.medi import medi
+from QSMReconstructionCore.inversion.tkd import tkd
 from QSMReconstructionCore.masking.surroundings import surroundings
 from QSMReconstructionCore.metrics import score
 from QSMReconstructionCore.phantom import LABELS, head_phantom
@@ -133,6 +135,46 @@ def test_it_can_be_cancelled_in_any_stage(scan, fraction):
 
     with pytest.raises(Cancelled):
         reconstruct(scan.acquisition, "default", cancel)
+
+
+def test_two_passes_keep_the_reliable_voxels_of_the_first(scan, default, cache):
+    # The preview's inversion is quick, and without a margin the passes can be repeated from the result.
+    recipe = Recipe.preset("preview").with_values({"support.margin": 0, "passes.method": "two_pass"})
+    recipe = recipe.with_values({"passes.smallest_quality": 0.6, "reference.method": "no_reference"})
+    once = reconstruct(scan.acquisition, recipe.with_values({"passes.method": "one_pass"}), cache=cache)
+    twice = reconstruct(scan.acquisition, recipe, cache=cache)
+    reliable = twice.mask & (twice.field_map.quality >= 0.6)
+    assert 0.5 < reliable.sum() / twice.mask.sum() < 0.99
+    assert f"Two passes: {reliable.sum() / twice.mask.sum():.1%} of the brain" in twice.notes[0]
+    rest = twice.mask & ~reliable
+    np.testing.assert_array_equal(twice.susceptibility[rest], once.susceptibility[rest])
+
+    background, inversion = (dict(recipe.stages[stage]) for stage in ("background", "inversion"))
+    del background["method"], inversion["method"]
+    weights = weights_of(twice.field_map.noise, reliable)
+    grid = scan.acquisition.grid
+    local = vsharp(twice.field_map.field, reliable, grid, weights=weights, **background)
+    weights = weights_of(local.noise, local.mask)
+    first = tkd(local.field, reliable, grid, weights=weights, **inversion)
+    found = twice.susceptibility[reliable]
+    np.testing.assert_allclose(found - found.mean(), first[reliable] - first[reliable].mean(), atol=1e-5)
+    assert found.mean() == pytest.approx(once.susceptibility[reliable].mean(), abs=1e-5)
+    assert set(reconstruct(scan.acquisition, recipe, cache=cache).seconds) == set()
+
+
+def test_two_passes_need_a_reliable_voxel(scan):
+    recipe = Recipe.preset("preview").with_values({"passes.method": "two_pass", "passes.smallest_quality": 0.95})
+    whole, random = scan.acquisition, np.random.default_rng(0)
+    noise = replace(whole, phase=random.uniform(-np.pi, np.pi, whole.phase.shape).astype(np.float32))
+    with pytest.raises(ValueError, match="No voxel of the mask has a phase quality of 0.95. Lower passes"):
+        reconstruct(noise, recipe, mask=scan.mask)
+
+
+def test_progress_grows_to_one_in_two_passes(scan, cache):
+    reports = []
+    recipe = Recipe.preset("preview").with_values({"passes.method": "two_pass"})
+    reconstruct(scan.acquisition, recipe, lambda *report: reports.append(report[0]), cache=cache)
+    assert reports == sorted(reports) and reports[-1] == 1.0
 
 
 def test_a_single_echo_works_and_says_what_it_lacks(scan):

@@ -7,6 +7,7 @@ and susceptibility are in ppm.
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from .options import (
     settings_from,
     warnings_as_notes,
 )
+
+_LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,6 +131,8 @@ def run_stages(
     support = call("support", data, mask) if "support" in stages else mask
     if "field_map" in stages:
         field_map = call("field_map", data, support)
+        for note in field_map.notes:
+            _LOG.warning(note)
         field, noise = field_map.field, field_map.noise
     else:
         field = checked_volume(_READS[stages[0]], data, grid.shape)
