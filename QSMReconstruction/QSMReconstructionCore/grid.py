@@ -58,9 +58,11 @@ class Grid:
                 f"{direction.tolist()}. Resample the volume to a grid with perpendicular axes first."
             )
         b0 = direction[2] if self.b0_direction is None else np.asarray(self.b0_direction, dtype=float)
-        if b0.shape != (3,) or not np.all(np.isfinite(b0)) or not np.linalg.norm(b0) > 0:
+        with np.errstate(over="ignore"):
+            length = np.linalg.norm(b0)
+        if b0.shape != (3,) or not 0 < length < np.inf:
             raise ValueError(f"b0_direction must be a vector of three numbers, but got {self.b0_direction}.")
-        b0 = b0 / np.linalg.norm(b0)
+        b0 = b0 / length
         origin = tuple(float(x) for x in self.origin)
         if len(origin) != 3 or not np.all(np.isfinite(origin)):
             raise ValueError(f"origin must be three coordinates in mm, but got {self.origin}.")

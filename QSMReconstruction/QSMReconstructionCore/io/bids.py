@@ -140,7 +140,7 @@ def _scans_in(folder: Path) -> dict[tuple, dict[str, list[tuple[int, Path]]]]:
         entities, suffix = _parsed(path)
         if suffix in SUFFIXES and entities.get("part", "") in _PARTS:
             scan = (suffix, tuple((k, v) for k, v in entities.items() if k not in _WITHIN_SCAN))
-            echo = int(entities["echo"]) if entities.get("echo", "").isdigit() else 0
+            echo = int(entities["echo"]) if entities.get("echo", "").isdecimal() else 0
             found.setdefault(scan, {}).setdefault(_PARTS[entities.get("part", "")], []).append((echo, path))
     return found
 

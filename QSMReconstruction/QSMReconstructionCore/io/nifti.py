@@ -77,8 +77,9 @@ def read_nifti(path: str | os.PathLike, *, stored: bool = False) -> tuple[np.nda
     if header.scaled and not stored:
         wide = np.float64 if header.stored_type.itemsize > 4 else np.float32
         array = array.astype(wide)
-        array *= wide(header.slope)
-        array += wide(header.intercept)
+        with np.errstate(over="ignore", invalid="ignore"):  # an absurd slope makes values that are not finite
+            array *= wide(header.slope)
+            array += wide(header.intercept)
         array = array.astype(np.float32, copy=False)
     elif header.stored_type.kind == "f":
         array = array.astype(np.float32, copy=False)

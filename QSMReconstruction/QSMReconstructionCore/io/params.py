@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,15 +96,22 @@ def read_json(path: str | os.PathLike) -> dict:
         raise ValueError(f"{path} does not exist. Check the name and the folder.") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # brackets nested a thousand deep exhaust the parser
         raise ValueError(f"{path} is not valid JSON: {error}.") from error
     if not isinstance(entries, dict):
         raise ValueError(f"{path} must hold a JSON object {{...}}, but holds {type(entries).__name__}.")
     return entries
 
 
+def is_number(value: object) -> bool:
+    """Whether a value from JSON is a finite number; there, true and whole numbers of 400 digits are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= sys.float_info.max
+
+
 def _numbers(path: str | os.PathLike, key: str, values: object, count: int | None = None) -> tuple[float, ...]:
-    numbers = isinstance(values, list) and all(isinstance(v, (int, float)) and np.isfinite(v) for v in values)
+    numbers = isinstance(values, list) and all(map(is_number, values))
     if not numbers or (count is not None and len(values) != count):
         wanted = "numbers" if count is None else f"{count} numbers"
         raise ValueError(f"{key} in {path} must be {wanted}, but got {values!r}.")

@@ -13,7 +13,7 @@ from ..grid import Grid
 from .complex_parts import magnitude_and_phase
 from .nifti import read_header, read_nifti
 from .nifti_header import Header
-from .params import Params, read_json
+from .params import Params, is_number, read_json
 from .phase_scale import phase_in_radians
 from .polarity import same_polarity
 from .protocol import protocol_of
@@ -218,7 +218,7 @@ def _common_fact(facts: dict[Path, dict], key: str) -> float | None:
     """A number on which all sidecars that tell it agree."""
     told = {path: f[key] for path, f in facts.items() if f.get(key) is not None}
     for path, value in told.items():
-        if not isinstance(value, (int, float)):
+        if not is_number(value):
             raise ValueError(f"{key} in the sidecar of {path} must be a number, but got {value!r}.")
     if told and max(told.values()) - min(told.values()) > 1e-3 * max(told.values()):
         (a, x), (b, y) = (pick(told.items(), key=lambda item: item[1]) for pick in (min, max))
@@ -260,7 +260,7 @@ def listed_echo_times(path: Path, told: object, count: int) -> list[float] | Non
     if told is None:
         return None
     times = told if isinstance(told, list) else [told]
-    if not all(isinstance(t, (int, float)) for t in times) or len(times) != count:
+    if not all(map(is_number, times)) or len(times) != count:
         raise ValueError(
             f"EchoTime in the sidecar of {path} must be {count} number(s) in seconds, but got {told!r}. "
             "Give the echo times yourself."
