@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from QSMReconstructionCore.acquisition import Acquisition
+from QSMReconstructionCore.fieldmapping.echo_average import echo_average
+from QSMReconstructionCore.fieldmapping.laplacian import laplacian
+from QSMReconstructionCore.fieldmapping.nonlinear_fit import nonlinear_fit
 from QSMReconstructionCore.fieldmapping.romeo_linear import romeo_linear
 from QSMReconstructionCore.io.nifti import read_nifti
 from QSMReconstructionCore.numerics.romeo_weights import wrapped
+from QSMReconstructionCore.phantom import head_phantom
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +69,26 @@ def test_no_echo_of_a_good_scan_is_distrusted(head, echoes):
         scan, magnitude=scan.magnitude[:echoes], phase=scan.phase[:echoes], echo_times=scan.echo_times[:echoes]
     )
     assert romeo_linear(first, head.mask).notes == ()
+
+
+def test_no_echo_is_distrusted_for_what_shows_only_without_noise():
+    clean = head_phantom(shape=(45, 54, 45), spacing=(4.0, 4.0, 4.0), snr=np.inf)
+    assert romeo_linear(clean.acquisition, clean.mask).notes == ()
+
+
+@pytest.mark.parametrize("method", [echo_average, nonlinear_fit, laplacian])
+def test_other_methods_map_the_head_nearly_as_well(head, method):
+    best, found = (errors(each(head.acquisition, head.mask), head) for each in (romeo_linear, method))
+    assert np.median(found) < 1.05 * np.median(best)
+    # Near air, where 4 mm voxels dephase, late echoes lose their weight in romeo_linear and laplacian only.
+    assert np.percentile(found, 90) < 1.5 * np.percentile(best, 90)
+
+
+def test_the_classical_laplacian_loses_a_part_of_the_background_field(head):
+    best = errors(romeo_linear(head.acquisition, head.mask), head)
+    for boundary in ("reflecting", "periodic"):
+        found = errors(laplacian(head.acquisition, head.mask, boundary=boundary, congruent=False), head)
+        assert 10 * np.median(best) < np.median(found) < 100
 
 
 def steps_left_over(scan, field_map, mask, echo):
