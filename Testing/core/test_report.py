@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 import SimpleITK
 
+from QSMReconstructionCore.commandline import main
 from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.io.nifti import write_nifti
+from QSMReconstructionCore.io.provenance import OUTPUTS
 from QSMReconstructionCore.methods import METHODS
+from QSMReconstructionCore.phantom import head_phantom
 from QSMReconstructionCore.quality.verdict import BAD, GOOD, Verdict
 from QSMReconstructionCore.recipe import PRESETS, Recipe
 from QSMReconstructionCore.report.pictures import stage_pictures, three_planes
@@ -108,6 +112,14 @@ def test_every_stage_is_shown_with_its_unit_and_window(scan):
         assert "black" in picture.caption and "white" in picture.caption
     single = small_scan((0.02,))
     assert "R2*" not in [picture.title for picture in stage_pictures(quick_reconstruct(single), single)]
+
+
+def test_noise_that_is_not_finite_is_shown_too(scan):
+    found = quick_reconstruct(scan)
+    noise = np.full_like(found.field_map.noise, np.inf)
+    nowhere = replace(found.local_field, mask=np.zeros_like(found.mask))
+    found = replace(found, field_map=replace(found.field_map, noise=noise), local_field=nowhere)
+    assert [picture.window for picture in stage_pictures(found, scan)][3] == (0.0, 1.0)
 
 
 def test_the_outline_of_the_mask_is_drawn_on_the_magnitude(scan):
@@ -253,3 +265,29 @@ def test_json_tells_the_same_as_the_page(tmp_path, report):
     assert len(entries["References"]) == entries["BibTeX"].count("@")
     assert base64.b64decode(entries["Pictures"][0]["PNG"]).startswith(b"\x89PNG")
     assert "InputFiles" not in entries["Provenance"]
+
+
+def test_one_run_of_a_data_set_gets_derivatives_with_sidecars_and_report(tmp_path, capsys):
+    head = head_phantom(shape=(16, 19, 16), spacing=(11.0, 11.0, 11.0), echo_times=(0.002, 0.005)).acquisition
+    image = head.magnitude * np.exp(1j * head.phase)
+    for run in (1, 2):
+        for part, values in (("real", image.real), ("imag", image.imag)):
+            path = tmp_path / f"raw/sub-7/anat/sub-7_acq-qsm_run-{run}_part-{part}_MEGRE.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_nifti(path, values, head.grid)
+    facts = {"EchoTime": head.echo_times, "MagneticFieldStrength": 3, "Manufacturer": "Siemens", "FlipAngle": 15}
+    (tmp_path / "raw/MEGRE.json").write_text(json.dumps(facts))
+    given = ["--bids", str(tmp_path / "raw"), "--subject", "7", "--run", "2", "--recipe", "preview"]
+    assert main(["reconstruct", str(tmp_path / "out"), *given, "--progress", "none"]) == 0
+    names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    stem = "sub-7/anat/sub-7_acq-qsm_run-2"
+    maps = [output.bids_suffix for output in OUTPUTS]
+    assert names == {"dataset_description.json", *(f"{stem}_{m}{end}" for m in maps for end in (".nii.gz", ".json")),
+                     *(f"{stem}_desc-{what}_Chimap.json" for what in ("recipe", "verdicts", "report")),
+                     f"{stem}_desc-report_Chimap.html"}  # fmt: skip
+    text = (tmp_path / f"out/{stem}_desc-report_Chimap.html").read_text(encoding="utf-8")
+    assert "sub-7_acq-qsm_run-2" in text and "15 degrees" in text
+    assert str(tmp_path) not in text
+    told = json.loads((tmp_path / f"out/{stem}_R2starmap.json").read_text())
+    assert told["FactSources"]["phase"] == "real and imaginary part"
+    assert len(told["InputFiles"]) == 2

@@ -15,6 +15,8 @@ from .png import as_png
 _LARGEST = 224
 _GAP = 6
 _OUTLINE = (255, 150, 0)
+#: Stands for infinite values.
+_BRIGHTEST = 1e9
 #: Gray window of susceptibility in ppm: deep gray nuclei bright, but not saturated; the same for all scans.
 SUSCEPTIBILITY = (-0.1, 0.2)
 #: Planes -> world axes (R, A, S) that run to the right and down in the picture, with their directions.
@@ -152,7 +154,7 @@ def _slice(values, grid, axes, center, plane) -> np.ndarray:
     (across, across_sign), (down, down_sign) = plane
     (column_axis, column_sign), (row_axis, row_sign) = axes[across], axes[down]
     through = 3 - column_axis - row_axis
-    picture = np.take(values, center[through], axis=through)
+    picture = np.nan_to_num(np.take(values, center[through], axis=through), posinf=_BRIGHTEST, neginf=-_BRIGHTEST)
     if row_axis > column_axis:
         picture = picture.T
     if column_sign != across_sign:
@@ -185,7 +187,9 @@ def _rim(inside: np.ndarray) -> np.ndarray:
 
 
 def _high(values: np.ndarray, percent: float) -> float:
-    return float(np.percentile(values, percent)) or 1.0
+    """A percentile of the finite values, or 1 where it is 0 or there are none: a window must have a width."""
+    values = values[np.isfinite(values)]
+    return float(np.percentile(values, percent)) or 1.0 if values.size else 1.0
 
 
 def _around_zero(field: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
