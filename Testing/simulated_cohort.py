@@ -22,7 +22,8 @@ SUBJECT_SD, NOISE_SD = 10.0, 3.0
 class Truth:
     """What a simulated cohort is made with, in ppb: by region for groups that are no controls, and per year.
 
-    `sites` holds what each site adds to every region; subjects alternate between the sites within groups.
+    `sites` holds what each site adds to every region; pairs of subjects alternate between the sites within
+    groups, so that sites tell nothing about sex.
     """
 
     difference: Mapping[str, float] = field(default_factory=dict)
@@ -65,7 +66,7 @@ def write_study(
     ages = {}
     lesions: list[LesionRow] = []
     for subject, group, i in people:
-        age, site = round(random.uniform(45, 75), 1), sites[i % len(sites)] if sites else ""
+        age, site = round(random.uniform(45, 75), 1), sites[i // 2 % len(sites)] if sites else ""
         ages[subject] = age
         known = {
             "participant_id": subject, "group": group or "n/a", "age": age, "sex": "MF"[i % 2],

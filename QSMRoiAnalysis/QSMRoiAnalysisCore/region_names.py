@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 #: The name that protocols use -> what else it is called, among others by FreeSurfer, AAL3, CIT168 and MuSus-100.
 STRUCTURES: dict[str, tuple[str, ...]] = {
@@ -43,6 +44,7 @@ STRUCTURES: dict[str, tuple[str, ...]] = {
 }
 
 
+@lru_cache(maxsize=10_000)
 def plain_name(name: str) -> str:
     """A name without what differs between lists: case, punctuation and repeated spaces."""
     return re.sub(r"[\W_]+", " ", name.lower()).strip()

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.io.nifti import read_nifti
 from QSMRoiAnalysisCore.laterality import split_side
 from QSMRoiAnalysisCore.lookup import read_lookup
 from QSMRoiAnalysisCore.regions import Region, check_same_grid, find_regions, overlaps, regions_from_labels, union_mask
@@ -177,3 +179,18 @@ def test_a_list_that_is_no_text_is_refused(tmp_path):
     path.write_bytes(b"\x1f\x8b\xff\xfe\x00")
     with pytest.raises(ValueError, match="not a text file"):
         read_lookup(path)
+
+
+def test_labels_of_an_atlas_that_runs_to_the_left_lie_on_the_side_that_they_name(tmp_path):
+    # An atlas with the affine diag(-1, 1, 1): the index along the first axis grows toward the left of the patient.
+    values = np.zeros((20, 24, 30), np.int16)
+    values[8:11, 9:12, 13:16], values[8:11, 9:12, 16:19] = 75, 76
+    image = SimpleITK.GetImageFromArray(values)
+    image.SetDirection((1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0))  # ITK counts toward left and posterior
+    image.SetOrigin((-15.0, 0.0, 0.0))  # so that the middle of the image is that of the patient
+    SimpleITK.WriteImage(image, str(tmp_path / "atlas.nii.gz"))
+    labels, grid = read_nifti(tmp_path / "atlas.nii.gz")
+    right, left = regions_from_labels(labels, {75: "R-Cau", 76: "L-Cau"})
+    assert (right.side, left.side) == ("right", "left")
+    assert right.points(grid).mean(axis=0) == pytest.approx([1.0, 10.0, 9.0])
+    assert left.points(grid).mean(axis=0) == pytest.approx([-2.0, 10.0, 9.0])
