@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from .cohort import listed
 from .findings import Finding
+from .long_table import quality
 from .protocols.needs import is_possible, missing_of
 from .protocols.schema import Protocol, TestPlan
 from .reference_values import compare_with_literature
+from .remarks import FEW_VOXELS, LOW_COVERAGE
 from .results import Omission, StudyResult
 from .statistics.multiplicity import adjust
 from .study import Study, Target
@@ -90,7 +93,7 @@ def run_protocol(
         omissions=tuple(omitted),
         figures=figures_of(study, findings),
         limits=protocol.limits,
-        remarks=(*study.cohort.remarks, *_of_reference(study), *remarks),
+        remarks=(*study.cohort.remarks, *_of_reference(study), *_of_quality(study), *remarks),
         provenance=provenance or {},
         literature=compare_with_literature(described),
     )
@@ -161,3 +164,19 @@ def _of_reference(study: Study) -> tuple[str, ...]:
     if wanted.lower() != own.lower():
         return (f"The study is relative to {wanted}, these values to {own}: means and cut-offs do not compare.",)
     return ()
+
+
+def _of_quality(study: Study) -> tuple[str, ...]:
+    """Remarks on regions of the protocol that were measured in part, on few voxels, or not at all."""
+    structures = {study.structure_of(choice.name) for choice in study.protocol.regions}
+    found: dict[str, list[str]] = {}
+    for (visit, region, side), row in study.cohort.measurements.items():
+        if region in structures:
+            for flag in quality(row).split(", "):
+                found.setdefault(flag, []).append(" ".join(filter(None, (region, side, "of", *visit))))
+    said = {
+        "empty": "No voxel was measured in",
+        "partial": f"Less than {LOW_COVERAGE:.0%} lies inside the mask and the field of view of",
+        "small": f"Fewer than {FEW_VOXELS} voxels were measured in",
+    }
+    return tuple(f"{sentence} {listed(found[flag], 3)}." for flag, sentence in said.items() if flag in found)

@@ -84,6 +84,22 @@ def test_one_subject_in_a_group_is_refused(study, tmp_path, capsys):
     assert "The group HC has 1 subject, and comparing needs 2 or more" in refused(command, tmp_path, capsys)
 
 
+def test_regions_that_are_empty_small_or_cut_off_are_remarked_on(study, tmp_path, capsys):
+    command, tables, _ = study
+    for name, cells in (("sub-0000", ("0", "1")), ("sub-0001", ("12", "1")), ("sub-0002", ("200", "0.5"))):
+        path = tables / f"{name}.tsv"
+        lines = [line.split("\t") for line in path.read_text().splitlines()]
+        (row,) = [line for line in lines if line[:2] == ["Putamen", "left"]]
+        for title, cell in zip(("voxels", "coverage"), cells):
+            row[lines[0].index(title)] = cell
+        path.write_text("\n".join("\t".join(line) for line in lines) + "\n")
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().err
+    assert "No voxel was measured in Putamen left of sub-0000." in said
+    assert "Fewer than 30 voxels were measured in Putamen left of sub-0001." in said
+    assert "Less than 95% lies inside the mask and the field of view of Putamen left of sub-0002." in said
+
+
 def test_a_stranger_among_the_tables_is_named(study, tmp_path, capsys):
     command, tables, _ = study
     (tables / "sub-9999.tsv").write_text((tables / "sub-0000.tsv").read_text())
