@@ -116,6 +116,30 @@ def test_a_given_mask_is_used_as_it_is(scan):
     assert "mask" not in result.seconds
 
 
+def test_a_given_mask_keeps_its_holes(head):
+    mask = head.mask.copy()
+    mask[20:24, 25:30, 20:25] = False
+    result = reconstruct(head.acquisition, "preview", mask=mask)
+    np.testing.assert_array_equal(result.mask, mask)
+    assert not result.susceptibility[~mask].any()
+    assert np.isfinite(result.susceptibility).all()
+
+
+def test_voxels_with_broken_phase_lose_their_weight_but_stay_in_the_mask(head):
+    broken = head.mask & (np.random.default_rng(1).random(head.mask.shape) < 0.05)
+    phase = head.acquisition.phase.copy()
+    phase[:, broken] = np.random.default_rng(2).uniform(-np.pi, np.pi, (len(phase), np.count_nonzero(broken)))
+    results = [
+        reconstruct(replace(head.acquisition, phase=each), "preview", mask=head.mask)
+        for each in (head.acquisition.phase, phase)
+    ]
+    for result in results:
+        np.testing.assert_array_equal(result.mask, head.mask)
+    clean, damaged = (weights_of(result.field_map.noise, head.mask) for result in results)
+    assert np.median(damaged[broken]) < 0.1 * np.median(clean[broken])
+    assert np.median(damaged[head.mask & ~broken]) > 0.8 * np.median(clean[head.mask & ~broken])
+
+
 def test_progress_grows_to_one_and_names_the_stages(scan, cache):
     reports = []
     reconstruct(scan.acquisition, "preview", lambda *report: reports.append(report))

@@ -109,28 +109,40 @@ def echo_average(
             part_of(progress, 0.5, 0.6),
         )  # fmt: skip
         del fit
-        average = _RunningAverage(differences.slope)
-        own = []
-        for echo in range(len(echoes.times)):
-            part = part_of(progress, 0.6 + 0.25 * echo / len(echoes.times), 0.6 + 0.25 * (echo + 1) / len(echoes.times))
-            part(0.0, f"unwrapping echo {echo + 1}")
-            weight, phase = echoes.echo(echo)
-            expected = average.slope * echoes.times[echo]
-            step = wrapped(phase - offset.values - expected)
-            strange = float(np.median(np.abs(step)))
-            if unwrapping == "individual" or strange > _STRANGE:
-                if unwrapping == "template":
-                    own.append((echo, strange))
-                step = _on_its_own(phase - offset.values, acquisition, mask, differences, echo, part) - expected
-                step -= np.float32(2 * np.pi) * np.rint(np.median(step) / np.float32(2 * np.pi))
-            average.add(weight, echoes.times[echo, 0], expected + step)
+        unwrapped, own = _unwrapped(
+            echoes, offset, acquisition, mask, differences, unwrapping == "individual", part_of(progress, 0.6, 0.85)
+        )
         notes += (*notes_on(spoiled, acquisition.echo_times), *_notes_on_strange(own, acquisition.echo_times))
         progress(0.85, "averaging the echoes")
-        found = average.estimate(offset, len(echoes.times))
+        found = unwrapped.estimate(offset, len(echoes.times))
     progress(0.9, "noise map")
     field_map = field_map_of(found, differences, acquisition, mask, notes)
     progress(1.0, "field map")
     return field_map
+
+
+def _unwrapped(
+    echoes: Echoes, offset: Offset, acquisition: Acquisition, mask: np.ndarray, differences: UnwrappedDifferences,
+    individual: bool, progress: Progress,
+) -> tuple[_RunningAverage, list[tuple[int, float]]]:  # fmt: skip
+    """Average of the unwrapped echoes, and the echoes that did not follow from those before with their departures."""
+    average, own, count = _RunningAverage(differences.slope), [], len(echoes.times)
+    turn = np.float32(2 * np.pi)
+    for echo in range(count):
+        part = part_of(progress, echo / count, (echo + 1) / count)
+        part(0.0, f"unwrapping echo {echo + 1}")
+        weight, phase = echoes.echo(echo)
+        phase = phase - offset.values
+        expected = average.slope * echoes.times[echo]
+        step = wrapped(phase - expected)
+        strange = float(np.median(np.abs(step)))
+        if individual or strange > _STRANGE:
+            step = _on_its_own(phase, acquisition, mask, differences, echo, part) - expected
+            step -= turn * np.rint(np.median(step) / turn)
+            if not individual:
+                own.append((echo, strange))
+        average.add(weight, echoes.times[echo, 0], expected + step)
+    return average, own
 
 
 class _RunningAverage:
@@ -155,6 +167,7 @@ class _RunningAverage:
         self.first_moment += weight * time
 
     def estimate(self, offset: Offset, echoes: int) -> SlopeEstimate:
+        """Slopes with what noise, disagreement and the offset make of their deviation."""
         variance = np.float32(offset.noise)
         thermal = np.sqrt(variance / self.second_moment) * noise_floor_factor(self.weight / variance, echoes)
         thermal *= disagreement_factor(self.misfit / variance, echoes - 1)
