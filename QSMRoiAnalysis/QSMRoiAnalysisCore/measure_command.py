@@ -15,6 +15,7 @@ from QSMReconstructionCore.io.nifti import read_nifti
 
 from . import subregions
 from .affected import read_more_affected
+from .cortical_depth import layers
 from .descriptors import DESCRIPTORS
 from .histogram import HistogramBin, histogram
 from .lookup import read_lookup
@@ -85,6 +86,11 @@ def _add_region_options(group) -> None:
     group.add_argument(
         "--slab", action="append", default=[], metavar="NAME=LOW:HIGH",
         help="also measure the part between two heights in mm (RAS): Precentral=40:60",
+    )
+    group.add_argument(
+        "--layers", action="append", default=[], metavar="NAME=INNER:OUTER",
+        help="also measure the deep, middle and superficial layer of the cortex between two tissues: "
+        "Precentral=White matter:CSF (voxels of 0.7 mm or less)",
     )
     group.add_argument(
         "--erode", type=float, default=0.0, metavar="MM",
@@ -232,6 +238,11 @@ def _derived(regions: Sequence[Region], options: argparse.Namespace, grid: Grid)
         low, _, high = planes.partition(":")
         low, high = _number("--slab", low), _number("--slab", high)
         more += [subregions.slab(region, grid, low, high) for region in find_regions(regions, name)]
+    for text in options.layers:
+        name, tissues = _halves("--layers", text)
+        under, _, above = (one.strip() for one in tissues.partition(":"))
+        inner, outer = find_regions(regions, under), find_regions(regions, above)
+        more += [part for region in find_regions(regions, name) for part in layers(region, inner, outer, grid)]
     return tuple(more)
 
 
