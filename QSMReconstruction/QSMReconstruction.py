@@ -144,6 +144,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def setup(self):
         from QSMReconstructionLib.job_queue import JobQueue
         from QSMReconstructionLib.outputs_section import OutputsSection
+        from QSMReconstructionLib.preview_section import PreviewSection
         from QSMReconstructionLib.quality_section import QualitySection
         from QSMReconstructionLib.recipe_section import RecipeSection
         from QSMReconstructionLib.run_section import RunSection
@@ -157,6 +158,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.run, self.quality = RunSection(self.ui), QualitySection(self.ui)
         self.study = StudySection(self.ui, self.run.show_message)
         self.recipe, self.outputs = RecipeSection(self.ui), OutputsSection(self.ui)
+        self.preview = PreviewSection(self.ui, self.recipe.change)
         self.jobs = JobQueue(self.onJobChanged)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.cancelButton.connect("clicked(bool)", self.onCancelButton)
@@ -169,6 +171,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def cleanup(self):
         self.jobs.close()
+        self.preview.close()
         self.setParameterNode(None)
         self.removeObservers()
 
@@ -199,6 +202,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         parameters = self._parameterNode
         self.study.show(parameters)
         self.recipe.show(parameters, self.study.scan)
+        self.preview.show(parameters)
         self.outputs.show(parameters)
         self.quality.show(parameters)
         self.ui.editMaskButton.enabled = bool(parameters.mask or parameters.resultMask)

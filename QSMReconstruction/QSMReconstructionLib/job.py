@@ -25,6 +25,7 @@ from QSMReconstructionCore.io.provenance import OUTPUTS, VERDICTS
 from QSMReconstructionCore.pipeline import SHARE_OF_STAGE, STAGES_IN_WORDS
 from QSMReconstructionCore.recipe import Recipe
 from QSMReconstructionCore.referencing import ReferenceRegion
+from QSMReconstructionCore.report.report import REPORT
 
 from .echoes import Scan, voxels
 from .engine import Engine, Report
@@ -266,9 +267,11 @@ class ReconstructionJob:
         finally:
             engine.stop()
             self.engine = None
+        failure = engine.failure()
         for line in engine.messages:
-            self._note(line)
-        if failure := engine.failure():
+            if line != failure:
+                self._note(line)
+        if failure:
             raise JobFailed(failure)
 
     def _take(self, report: Report) -> None:
@@ -293,7 +296,9 @@ class ReconstructionJob:
         ]
         mask = read_nifti(folder / "mask.nii")[0] > 0
         yield 0.0
-        result = Result(_FilesOfMaps(folder, names), mask, provenance, verdicts)
+        report = folder / f"{REPORT.name}.html"
+        page = report.read_text(encoding="utf-8") if report.exists() else ""
+        result = Result(_FilesOfMaps(folder, names), mask, provenance, verdicts, page)
         prepared = PreparedNodes(self.scan)
         for done, _piece in enumerate(prepared.prepare(result), 1):
             self.fraction = _COMPUTED + (1 - _COMPUTED) * done / (len(names) + 2)

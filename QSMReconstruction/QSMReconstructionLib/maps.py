@@ -17,6 +17,7 @@ from QSMReconstructionCore.pipeline import Reconstruction
 from .changes import all_or_nothing, detached_node
 from .echoes import Scan
 from .masks import detached_segmentation, put_segmentation_in_scene
+from .reports import add_report
 
 _UNITS = {
     "ppm": ("[ppm]", "UCUM", "parts per million"),
@@ -24,6 +25,10 @@ _UNITS = {
     "": ("1", "UCUM", "no units"),
 }
 _FIELD = ("110807", "DCM", "Field Map MR Signal Intensity")
+
+
+#: Role of the reference from a susceptibility map to the magnitude it was made from. It is a file format.
+MAGNITUDE = "qsmMagnitude"
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,15 @@ class Result:
         As `QSMReconstructionCore.io.provenance.provenance_of` gives it.
     verdicts : list of dict
         As `QSMReconstructionCore.quality.Verdict.as_dict` gives them.
+    report : str
+        A page of HTML about scan, maps and methods; empty if there is none.
     """
 
     maps: Mapping[str, np.ndarray]
     mask: np.ndarray
     provenance: dict
     verdicts: list[dict]
+    report: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,10 +176,11 @@ class PreparedNodes:
     _mask: object = None
     _provenance: dict = field(default_factory=dict)
     _verdicts: list[dict] = field(default_factory=list)
+    _report: str = ""
 
     def prepare(self, result: Result) -> Iterator[None]:
         """Prepare the nodes of a result, one between two items of the iterator."""
-        self._provenance, self._verdicts = result.provenance, result.verdicts
+        self._provenance, self._verdicts, self._report = result.provenance, result.verdicts, result.report
         for name in result.maps:  # a mapping may read an array when it is asked for it
             self._maps[name] = _detached_map(name, result.maps[name], self.scan)
             yield
@@ -193,10 +202,14 @@ class PreparedNodes:
                 maps[volume.GetAttribute("QSM.Map")] = scene.AddNode(volume)
             mask = put_segmentation_in_scene(self._mask, _title(scan, "brain mask"), maps["susceptibility"])
             nodes = [*maps.values(), mask]
+            if self._report:
+                nodes.append(add_report(self._report, _title(scan, "report"), maps["susceptibility"]))
             for node in nodes:
                 set_attributes(node, _attributes(self._provenance, notes))
             set_attributes(maps["susceptibility"], reference_attributes(self._provenance["Reference"]))
             maps["susceptibility"].SetAttribute("QSM.Verdicts", json.dumps(self._verdicts))
+            if scan.node_ids and scene.GetNodeByID(scan.node_ids[0]):
+                maps["susceptibility"].SetNodeReferenceID(MAGNITUDE, scan.node_ids[0])
             _put_in_folder(nodes, scan)
         return ReconstructionNodes(maps, mask, self._provenance, notes, reconstruction)
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from html import escape
 
+import qt
+import slicer
 from slicer.i18n import tr as _
 
 from QSMReconstructionCore.quality import Verdict
 
+from .compare import compare
+from .reports import report_of, write_report
 from .verdict_lines import in_full, verdict_lines
 
 
@@ -23,10 +27,15 @@ class QualitySection:
 
     def __init__(self, ui) -> None:
         self.ui = ui
+        self._result = None
+        ui.openReportButton.connect("clicked(bool)", self._open_report)
+        ui.compareButton.connect("clicked(bool)", self._compare)
 
     def show(self, parameters) -> None:
         """Show the verdicts on the result of the parameters."""
-        node = parameters.result
+        node = self._result = parameters.result
+        self.ui.openReportButton.enabled = node is not None and report_of(node) is not None
+        self.ui.compareButton.enabled = node is not None
         text = node.GetAttribute("QSM.Verdicts") if node else None
         if not text:
             self.ui.qualityLabel.text = _("There is no result yet.")
@@ -37,6 +46,13 @@ class QualitySection:
         title = _("{name}, relative to: {region}").format(name=node.GetName(), region=region)
         self.ui.qualityLabel.text = f"<p>{escape(title)}</p>{verdict_lines(verdicts)}"
         self.ui.qualityLabel.toolTip = in_full(verdicts)
+
+    def _open_report(self) -> None:
+        path = write_report(report_of(self._result), slicer.app.temporaryPath)
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(path)))
+
+    def _compare(self) -> None:
+        compare(self._result)
 
 
 def _verdict(entry: dict) -> Verdict:

@@ -41,7 +41,7 @@ class RecipeSection:
             if home is None:
                 home = qt.QWidget(ui.advancedGroupBox)
                 ui.advancedGroupBox.layout().addWidget(home)
-            self.forms[stage] = StageForm(stage, home, lambda values, stage=stage: self._change(stage, values))
+            self.forms[stage] = StageForm(stage, home, lambda values, stage=stage: self.change(stage, values))
         ui.loadRecipeButton.connect("clicked(bool)", self._load)
         ui.saveRecipeButton.connect("clicked(bool)", self._save)
 
@@ -66,7 +66,8 @@ class RecipeSection:
         self._parameters.recipe = ""
         self._parameters.EndModify(modifying)
 
-    def _change(self, stage: str, values: dict) -> None:
+    def change(self, stage: str, values: dict) -> None:
+        """Replace a stage's part of the recipe."""
         stages = dict(recipe_of(self._parameters).stages)
         self._keep(Recipe({**stages, stage: values}))
 

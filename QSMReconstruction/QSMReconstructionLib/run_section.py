@@ -69,7 +69,7 @@ class RunSection:
         """Append what a job has newly logged."""
         shown = self._logged.get(job, 0)
         for line in job.log[shown:]:
-            self.ui.logTextEdit.appendPlainText(f"{job.name}  {line}")
+            self.ui.logTextEdit.appendPlainText(line)
         self._logged[job] = len(job.log)
         if job.state.ended:
             del self._logged[job]

@@ -15,6 +15,8 @@ from QSMReconstructionCore.pipeline import STAGES_IN_WORDS
 
 #: A range over more decades than this gets an entry in place of a spin box, for instance regularization.
 _DECADES = 4.0
+#: A range over more decades than this has a logarithmic slider.
+_SLIDER_DECADES = 1.5
 #: Same width of all labels, so that the forms of all stages line up.
 _LABEL_WIDTH = 96
 _EDITOR_WIDTH = 130
@@ -169,6 +171,11 @@ def _spin_box(editor, parameter: Parameter, value):
     editor.value = value
     editor.suffix = f" {parameter.unit}" if parameter.unit else ""
     return editor
+
+
+def is_logarithmic(parameter: Parameter) -> bool:
+    """Whether the range spans so many factors of ten that equal steps would not do."""
+    return _decades(parameter.range) > _SLIDER_DECADES
 
 
 def _decades(ends: tuple[float, float]) -> float:

@@ -21,7 +21,7 @@ def verdict_lines(verdicts: Sequence[Verdict]) -> str:
             action = f"<br><i>{escape(verdict.action)}</i>" if verdict.action else ""
             lines.append(_marked(level, f"<b>{escape(verdict.title)}.</b> {escape(verdict.explanation)}{action}"))
     for level, words in ((GOOD, _("Good")), (NOT_ASSESSED, _("Not assessed"))):
-        titles = [verdict.title.lower() for verdict in verdicts if verdict.level == level]
+        titles = [verdict.title for verdict in verdicts if verdict.level == level]
         if titles:
             lines.append(_marked(level, f"<b>{words}:</b> {escape(', '.join(titles))}."))
     return "".join(lines)

@@ -124,7 +124,7 @@ class TestTheStudy:
         assert set(column(ready_panel, 4)) == {"sequence index"}
         assert ui.fieldStrengthSpinBox.text == "3 T, from the scan"
         assert "34.8" in ui.b0DirectionValue.text
-        assert "number of echoes" in ui.studyVerdictsLabel.text
+        assert "Number of echoes" in ui.studyVerdictsLabel.text
         assert "three-dimensional" in ui.studyVerdictsLabel.toolTip
         assert ui.applyButton.enabled
 

@@ -1,0 +1,123 @@
+"""What the panel does with a finished reconstruction: look at it, compare, try another inversion, read its report."""
+
+import time
+
+import numpy as np
+import pytest
+import slicer
+
+
+@pytest.fixture
+def finished_panel(show_panel, scene, monkeypatch):
+    """The panel with the result of a small head in the scene, computed in this process."""
+    from QSMReconstructionCore import head_phantom
+    from QSMReconstructionLib.scans import add_scan
+
+    panel = show_panel("QSMReconstruction")
+    phantom = head_phantom(shape=(36, 42, 36), spacing=(5.0, 5.0, 5.0))
+    sequences = add_scan(phantom.acquisition, "Head")
+    nodes = panel.logic.reconstruct(*sequences, recipe="preview")
+    panel.ui.magnitudeSelector.setCurrentNode(sequences[0])
+    panel.ui.phaseSelector.setCurrentNode(sequences[1])
+    panel._parameterNode.result, panel._parameterNode.resultMask = nodes.susceptibility, nodes.mask
+    return panel
+
+
+@pytest.fixture
+def slice_views(scene):
+    """The nodes of the views of the usual layouts. Closing a scene would leave them."""
+    added = []
+    for view in ("Red", "Yellow", "Green"):
+        for class_name in ("vtkMRMLSliceNode", "vtkMRMLSliceCompositeNode"):
+            node = scene.CreateNodeByClass(class_name)
+            node.UnRegister(None)
+            node.SetSingletonTag(view)
+            added.append(scene.AddNode(node))
+    yield
+    for node in added:
+        scene.RemoveNode(node)
+
+
+def preview():
+    from QSMReconstructionLib.previews import shown_preview
+
+    return shown_preview()
+
+
+def test_maps_are_compared_in_three_views(finished_panel, scene, slice_views):
+    finished_panel.ui.compareButton.click()
+    shown = [scene.GetNodeByID(scene.GetSingletonNode(view, "vtkMRMLSliceCompositeNode").GetBackgroundVolumeID())
+             for view in ("Red", "Yellow", "Green")]  # fmt: skip
+    assert [node.GetName() for node in shown] == ["Head magnitude", "Head local field", "Head susceptibility"]
+
+
+def test_a_preview_is_there_in_two_seconds_and_follows_the_slider(finished_panel, scene, slice_views):
+    ui = finished_panel.ui
+    assert preview() is None
+    ui.presetComboBox.activated.emit(ui.presetComboBox.findData("preview"))
+    began = time.process_time()
+    ui.previewCheckBox.checked = True
+    assert time.process_time() - began < 2
+    node = preview()
+    result = finished_panel._parameterNode.result
+    first = slicer.util.arrayFromVolume(node).copy()
+    assert 0 < first.size < slicer.util.arrayFromVolume(result).size
+    composite = scene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
+    assert (composite.GetForegroundVolumeID(), composite.GetForegroundOpacity()) == (node.GetID(), 1)
+    assert node.GetDisplayNode().GetWindowLevelMax() == result.GetDisplayNode().GetWindowLevelMax()
+    assert ui.previewParameterComboBox.currentText == "Kernel threshold"
+    ui.previewSlider.value = 80
+    assert finished_panel.recipe.forms["inversion"].method.name == "tkd"
+    deadline = time.monotonic() + 60
+    while np.array_equal(slicer.util.arrayFromVolume(preview()), first):
+        assert time.monotonic() < deadline
+        slicer.app.processEvents()
+    assert "tkd" in ui.previewMessageLabel.text
+    ui.previewCheckBox.checked = False
+    assert preview() is None
+
+
+def test_a_preview_lies_where_the_map_is_and_agrees_with_it(finished_panel):
+    ui = finished_panel.ui
+    ui.presetComboBox.activated.emit(ui.presetComboBox.findData("preview"))
+    ui.previewCheckBox.checked = True
+    matrix = slicer.util.arrayFromVTKMatrix
+    import vtk
+
+    result, node = finished_panel._parameterNode.result, preview()
+    whole, part = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    result.GetRASToIJKMatrix(whole)
+    node.GetIJKToRASMatrix(part)
+    start = np.rint((matrix(whole) @ matrix(part))[:3, 3]).astype(int)[::-1]
+    found = slicer.util.arrayFromVolume(node)
+    same = slicer.util.arrayFromVolume(result)[tuple(slice(s, s + n) for s, n in zip(start, found.shape))]
+    inside = same != 0
+    assert np.corrcoef(found[inside], same[inside])[0, 1] > 0.7
+    assert found[inside].mean() == pytest.approx(same[inside].mean(), abs=1e-4)
+
+
+def test_a_preview_says_what_it_lacks(finished_panel, scene):
+    scene.RemoveNode(slicer.util.getNode("Head local field"))
+    finished_panel.ui.previewCheckBox.checked = True
+    assert "local field" in finished_panel.ui.previewMessageLabel.text
+    assert preview() is None
+
+
+def test_the_report_is_saved_with_the_scene_and_opened_in_a_browser(finished_panel, scene, monkeypatch, tmp_path):
+    import qt
+
+    from QSMReconstructionLib.reports import add_report, report_of
+
+    ui, result = finished_panel.ui, finished_panel._parameterNode.result
+    assert not ui.openReportButton.enabled
+    add_report("<html>\u03c7</html>", "Head report", result)
+    finished_panel.onParametersModified()
+    opened = []
+    monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    ui.openReportButton.click()
+    with open(opened[0], encoding="utf-8") as file:
+        assert file.read() == "<html>\u03c7</html>"
+    assert scene.WriteToMRB(str(tmp_path / "scene.mrb"))
+    scene.Clear(False)
+    assert scene.ReadFromMRB(str(tmp_path / "scene.mrb"), True)
+    assert report_of(slicer.util.getNode("Head susceptibility")).GetText() == "<html>\u03c7</html>"
