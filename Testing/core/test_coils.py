@@ -8,8 +8,12 @@ from field_scene import SHAPE, SPACING, TIMES, error, head_mask, places, smooth_
 
 from QSMReconstructionCore import Acquisition, combine_coils
 from QSMReconstructionCore.acquisition import GAMMA_BAR
+from QSMReconstructionCore.commandline import main
 from QSMReconstructionCore.fieldmapping.romeo_linear import romeo_linear
 from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.io.nifti import write_nifti
+from QSMReconstructionCore.io.params import read_params
+from QSMReconstructionCore.io.scan import read_scan
 from QSMReconstructionCore.numerics.romeo_weights import wrapped
 from QSMReconstructionCore.progress import Cancelled
 
@@ -161,3 +165,45 @@ def test_progress_rises_and_cancelling_stops():
 
     with pytest.raises(Cancelled):
         combine_coils(*images, TIMES, GRID, progress=cancel)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Phase and magnitude of four coils, a file for each, and the options that name them."""
+    magnitude, phase = coil_images(sensitivities(4), noise=0.01)
+    options = {"--phase": [], "--magnitude": []}
+    for coil in range(4):
+        for name, values in (("phase", phase), ("magnitude", magnitude)):
+            options[f"--{name}"].append(str(tmp_path / f"{name}{coil}.nii"))
+            write_nifti(options[f"--{name}"][-1], values[coil], GRID)
+    return options, (magnitude, phase)
+
+
+def command(out, options, *more):
+    return main(["combine", str(out), *(text for name, paths in options.items() for text in (name, *paths)),
+                 "--echo-times", *map(str, TIMES), "--field-strength", "3", "--progress", "none", *more])  # fmt: skip
+
+
+def test_the_command_writes_a_scan_that_can_be_read_again(tmp_path, files):
+    options, images = files
+    assert command(tmp_path / "out", options) == 0
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == ["magnitude.nii.gz", "params.json", "phase.nii.gz"]
+    scan = read_scan([out / "phase.nii.gz"], [out / "magnitude.nii.gz"], params=read_params(out / "params.json"))
+    magnitude, phase = combine_coils(*images, TIMES, GRID)
+    np.testing.assert_allclose(scan.magnitude, magnitude, atol=1e-4)
+    assert np.abs(wrapped(scan.phase - phase))[:, head_mask()].max() < 1e-3
+    assert scan.echo_times == TIMES and scan.field_strength == 3.0
+
+
+def test_the_command_refuses_coils_that_do_not_belong_together(tmp_path, files, capsys):
+    options, (magnitude, _) = files
+    with pytest.raises(SystemExit) as left:
+        command(tmp_path / "out", {**options, "--magnitude": options["--magnitude"][:3]})
+    assert left.value.code == 2
+    assert "--phase names 4 coils, but --magnitude 3" in capsys.readouterr().err
+    for part, values in (("phase", coil_images(sensitivities(4))[1]), ("magnitude", magnitude)):
+        write_nifti(options[f"--{part}"][2], values[2], Grid(SHAPE, SPACING, origin=(0.0, 7.0, 0.0)))
+    assert command(tmp_path / "out", options) == 1
+    assert "phase2.nii lies elsewhere in the scanner than" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -38,8 +38,8 @@ def combine_coils(
     Parameters
     ----------
     magnitude, phase : sequence of ndarray, one of shape (echo, k, j, i) for each coil
-        Arrays of shape (coil, echo, k, j, i) will do, also such that lie on disk (`numpy.memmap`): one coil is read at
-        a time, twice. Phase in rad.
+        Arrays of shape (coil, echo, k, j, i) will do, also such that lie on disk (`numpy.memmap`), or any sequence that
+        reads a coil when it is asked for: one coil is used at a time, twice in all. Phase in rad.
     echo_times : sequence of float
         At least two, in s, increasing.
     grid : Grid
@@ -142,18 +142,18 @@ class _Coil:
     """The echoes of one coil, read and checked when they are needed."""
 
     def __init__(self, number: int, magnitude, phase, shape: tuple[int, ...]) -> None:
-        self.number, self.volumes = number, {"magnitude": magnitude[number], "phase": phase[number]}
-        for name, volume in self.volumes.items():
-            if np.shape(volume) != shape:
-                raise ValueError(
-                    f"{name} of coil {number + 1} must have the shape {shape} (echo, k, j, i), but has "
-                    f"{np.shape(volume)}."
-                )
+        self.number, self.volumes, self.shape = number, {"magnitude": magnitude, "phase": phase}, shape
 
     def echo(self, echo: int) -> tuple[np.ndarray, np.ndarray]:
         """Magnitude and phase of one echo, float32."""
         found = []
-        for name, volume in self.volumes.items():
+        for name, volumes in self.volumes.items():
+            volume = volumes[self.number]
+            if np.shape(volume) != self.shape:
+                raise ValueError(
+                    f"{name} of coil {self.number + 1} must have the shape {self.shape} (echo, k, j, i), but has "
+                    f"{np.shape(volume)}."
+                )
             values = np.asarray(volume[echo], np.float32)
             if not np.isfinite(values).all():
                 raise ValueError(f"{name} of coil {self.number + 1}, echo {echo + 1}, has values that are not finite.")
