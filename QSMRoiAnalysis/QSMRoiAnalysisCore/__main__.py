@@ -10,7 +10,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import cohort_command, lesions_command, measure_command, motor_cortex_command, protocols_command
+from . import (
+    cohort_command,
+    label_command,
+    lesions_command,
+    measure_command,
+    motor_cortex_command,
+    protocols_command,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     measure_command.add_command(commands)
+    label_command.add_command(commands)
     lesions_command.add_command(commands)
     motor_cortex_command.add_command(commands)
     cohort_command.add_command(commands)
