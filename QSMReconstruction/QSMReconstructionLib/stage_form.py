@@ -78,12 +78,15 @@ class StageForm:
         rows.setContentsMargins(0, 0, 0, 0)
         explanations = explanations_of(self.method.function)
         for parameter in self.method.parameters.values():
-            editor = _editor(parameter, values[parameter.name], self._parameter_changed)
+            editor = _editor(parameter, values[parameter.name], self._parameter_changed, self._values_now)
             editor.objectName = f"{self.stage}.{parameter.name}"
             editor.toolTip = _tool_tip(parameter, explanations.get(parameter.name, ""))
             text = _with_unit(parameter) if isinstance(editor, qt.QLineEdit) else parameter.label
             rows.addLayout(_row(text, editor))
         self._layout.addWidget(self._rows)
+
+    def _values_now(self) -> Mapping[str, Any]:
+        return self._values
 
     def _method_chosen(self, index: int) -> None:
         name = self.methodComboBox.itemText(index)
@@ -92,7 +95,8 @@ class StageForm:
 
     def _parameter_changed(self, name: str, value: Any) -> None:
         if value != self._values[name]:
-            self._changed({**self._values, name: value})
+            self._values = {**self._values, name: value}  # shown already: the editor keeps the keyboard's focus
+            self._changed(dict(self._values))
 
 
 def _form(widget):
@@ -139,7 +143,9 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _editor(parameter: Parameter, value: Any, changed: Callable[[str, Any], None]):
+def _editor(
+    parameter: Parameter, value: Any, changed: Callable[[str, Any], None], values: Callable[[], Mapping[str, Any]]
+):
     """The widget for a parameter, which calls `changed` with its name and its new, valid value."""
     name = parameter.name
     if parameter.choices:
@@ -161,7 +167,7 @@ def _editor(parameter: Parameter, value: Any, changed: Callable[[str, Any], None
         editor.singleStep = 10.0 ** math.floor(math.log10(abs(parameter.default) or parameter.range[1] / 10))
         editor.connect("valueChanged(double)", lambda number: changed(name, number))
     else:
-        editor = _entry(parameter, value, changed)
+        editor = _entry(parameter, changed, values)
     return editor
 
 
@@ -188,17 +194,18 @@ def _decimals(parameter: Parameter) -> int:
     return max(2, 1 - math.floor(math.log10(smallest)))
 
 
-def _entry(parameter: Parameter, value: Any, changed: Callable[[str, Any], None]):
+def _entry(parameter: Parameter, changed: Callable[[str, Any], None], values: Callable[[], Mapping[str, Any]]):
     """A line for a text or for a number of any magnitude; what is not allowed is taken back."""
-    editor = qt.QLineEdit(_shown(value))
+    editor = qt.QLineEdit(_shown(values()[parameter.name]))
 
     def finished() -> None:
         try:
             checked = parameter.checked(editor.text)
         except ValueError as error:
             qt.QToolTip.showText(editor.mapToGlobal(qt.QPoint(0, editor.height)), str(error), editor)
-            editor.text = _shown(value)
+            editor.text = _shown(values()[parameter.name])
         else:
+            editor.text = _shown(checked)
             changed(parameter.name, checked)
 
     editor.connect("editingFinished()", finished)

@@ -275,3 +275,28 @@ def test_the_engine_killed_at_any_moment_leaves_the_scene_as_it_was(queue, scene
         assert "SIGKILL" in job.reason
         assert contents(scene) == before
         assert not list(tmp_path.iterdir())
+
+
+def test_the_application_never_waits_long_for_a_large_scan(queue, quick_engine, application, scene, tmp_path):
+    """Measured in time of this process alone, so that a busy machine does not count."""
+    from QSMReconstructionCore import Acquisition, Grid, Recipe
+    from QSMReconstructionLib.echoes import add_sequences, scan_from_nodes
+    from QSMReconstructionLib.job import ReconstructionJob
+
+    shape, echo_times = (140, 180, 150), (0.004, 0.01, 0.016, 0.022, 0.028)  # 1 mm, as much as a head needs
+    phase = np.random.default_rng(0).uniform(-np.pi, np.pi, shape).astype(np.float32)
+    phases = np.broadcast_to(phase, (5, *shape))
+    sequences = add_sequences(Acquisition(np.abs(phases), phases, echo_times, 3.0, Grid(shape)), "Head")
+
+    began = time.process_time()
+    job = ReconstructionJob(scan_from_nodes(*sequences, copy=False), Recipe.preset(), home=tmp_path)
+    queue.add(job)
+    assert time.process_time() - began < 0.3
+    longest = 0.0
+    while not job.state.ended:
+        began = time.process_time()
+        application.processEvents()
+        longest = max(longest, time.process_time() - began)
+        time.sleep(0.001)
+    assert job.nodes, job.reason
+    assert longest < 0.5

@@ -230,6 +230,10 @@ class TestTheRecipe:
         assert recipe.stages["background"]["largest_radius"] == 9
         assert recipe.stages["inversion"]["regularization"] == 100
         assert "Changed below" in panel.ui.presetPurposeLabel.text
+        assert entry is slicer.util.findChild(panel.parent, "inversion.regularization")  # and keeps the focus
+        entry.text = "-1"
+        entry.editingFinished.emit()
+        assert entry.text == "100"
         panel.ui.presetComboBox.activated.emit(0)
         assert recipe_of(panel._parameterNode).stages["inversion"]["regularization"] != 100
         assert panel._parameterNode.recipe == ""
