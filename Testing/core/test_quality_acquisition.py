@@ -67,7 +67,7 @@ def test_a_clean_scan_raises_no_alarm(clean):
         (lambda s: faults.with_alternating_slices(s, 0), {"slice_polarity": BAD}),
         (lambda s: faults.with_alternating_slices(s, 2), {"slice_polarity": BAD}),
         (lambda s: faults.with_bipolar_readout(s, 2.0), {"readout_polarity": CAUTION}),
-        (lambda s: faults.with_bipolar_readout(s, 5.0), {"readout_polarity": BAD}),
+        (lambda s: faults.with_bipolar_readout(s, 5.0), {"readout_polarity": CAUTION}),
         (faults.with_filtered_phase, {"filtered_phase": BAD}),
         (lambda s: faults.with_echo_moved(s, 1, (0.25, 0.25, 0.0)), {"motion_between_echoes": CAUTION}),
         (lambda s: faults.with_echo_moved(s, 3, (0.7, 0.7, 0.0)), {"motion_between_echoes": BAD}),
