@@ -17,7 +17,7 @@ AGE_CAG_PRODUCTS = {
 }
 
 #: Fewest CAG repeats of an expanded allele of the huntingtin gene.
-_FEWEST_REPEATS = 36
+FEWEST_REPEATS = 36
 
 #: Score of the ALSFRS-R without any loss of function.
 _FULL_ALSFRS_R = 48.0
@@ -66,9 +66,9 @@ def age_cag_product(age: ArrayLike, cag: ArrayLike, *, variant: str = "CAP100") 
     years, repeats = np.asarray(age, float), np.asarray(cag, float)
     if np.any(years < 0):
         raise ValueError(f"An age cannot be negative, but {np.count_nonzero(years < 0)} are.")
-    if few := int(np.count_nonzero(repeats < _FEWEST_REPEATS)):
+    if few := int(np.count_nonzero(repeats < FEWEST_REPEATS)):
         raise ValueError(
-            f"{few} subject(s) have fewer than {_FEWEST_REPEATS} CAG repeats, for whom no product with age is defined. "
+            f"{few} subject(s) have fewer than {FEWEST_REPEATS} CAG repeats, for whom no product with age is defined. "
             "Mark their repeats as missing."
         )
     offset, scale = AGE_CAG_PRODUCTS[variant]

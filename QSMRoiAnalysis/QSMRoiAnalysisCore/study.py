@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .affected import OTHER_SIDE, side_of
-from .clinical_scores import age_cag_product
+from .clinical_scores import FEWEST_REPEATS, ClinicalScore, age_cag_product
 from .cohort import Cohort, Visit
 from .published_effects import PublishedEffect
 from .region_names import plain_name, same_structure
@@ -92,11 +92,25 @@ class Study:
         return variable.also if variable else ()
 
     def numbers(self, name: str) -> np.ndarray:
-        """A variable of numbers, for each visit; scores of age and CAG repeats are computed from their columns."""
+        """A variable of numbers, for each visit; scores of age and CAG repeats are computed from their columns.
+
+        Such a score is missing for those whose allele is not expanded, such as controls.
+        """
+        score = self._score(name)
+        return self.cohort.numbers(self._existing(name)) if score is None else score.values
+
+    def meaning(self, name: str) -> str:
+        """How a variable was computed; empty for one that has a column of its own."""
+        score = self._score(name)
+        return "" if score is None else f"{name} is {score.variant}."
+
+    def _score(self, name: str) -> ClinicalScore | None:
         variable = self.protocol.variables.get(name)
-        if variable and variable.score and self.column_of(name) is None:
-            return age_cag_product(self.numbers("age"), self.numbers("cag"), variant=variable.score).values
-        return self.cohort.numbers(self._existing(name))
+        if not (variable and variable.score) or self.column_of(name) is not None:
+            return None
+        repeats = self.numbers("cag")
+        expanded = np.where(repeats < FEWEST_REPEATS, np.nan, repeats)
+        return age_cag_product(self.numbers("age"), expanded, variant=variable.score)
 
     def labels(self, name: str) -> np.ndarray:
         """A variable of labels, for each visit."""

@@ -103,7 +103,10 @@ def _of_numbers(variable: str, values: np.ndarray, groups: np.ndarray, names: li
         summary = f"{present.mean():.4g}{spread}" if present.size else "n/a"
         rows.append(Characteristic(variable, "mean (SD)", name, present.size, own.size - present.size, summary))
     samples = {name: values[groups == name] for name in names}
-    if len(samples) > 1:
+    constant = [name for name, own in samples.items() if np.unique(own[np.isfinite(own)]).size < 2]
+    if constant:
+        rows[-1] = Characteristic(*_head(rows[-1]), test=f"not tested: it does not vary in {', '.join(constant)}")
+    elif len(samples) > 1:
         try:
             outcome = welch_t(samples) if len(samples) == 2 else welch_anova(samples)
         except ValueError as error:

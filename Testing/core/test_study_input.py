@@ -100,6 +100,30 @@ def test_regions_that_are_empty_small_or_cut_off_are_remarked_on(study, tmp_path
     assert "Less than 95% lies inside the mask and the field of view of Putamen left of sub-0002." in said
 
 
+def test_controls_whose_allele_is_not_expanded_have_no_score_of_burden(tmp_path, capsys):
+    command = write_study(tmp_path / "study", load_protocol("HD-1"), per_group=8)
+    participants = tmp_path / "study" / "participants.tsv"
+    lines = [line.split("\t") for line in participants.read_text().splitlines()]
+    for line in lines[1:]:
+        if line[1] == "HC":
+            line[lines[0].index("cag")] = "18"
+    participants.write_text("\n".join("\t".join(line) for line in lines) + "\n")
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    found = [one for one in read_result(tmp_path / "out").findings if one.comparison == "with cap"]
+    assert len(found) == 5 and all(one.n == "subjects 8" for one in found)
+    assert all("cap is scaled CAP: age (CAG - 33.66) / 432.333." in one.remarks for one in found)
+
+
+def test_change_is_analyzed_without_a_protocol(tmp_path, capsys):
+    command = write_study(tmp_path / "study", load_protocol("MS-3"), per_group=8, visits=3)
+    at = command.index("--protocol")
+    assert main([*command[:at], *command[at + 2:], "--out", str(tmp_path / "out")]) == 0
+    result = read_result(tmp_path / "out")
+    assert result.protocol == "general" and result.design == "longitudinal"
+    assert {one.analysis for one in result.findings} == {"mixed_model", "annual_change"}
+    assert {one.family_size for one in result.findings if one.term == "time x group MS"} == {8}
+
+
 def test_a_stranger_among_the_tables_is_named(study, tmp_path, capsys):
     command, tables, _ = study
     (tables / "sub-9999.tsv").write_text((tables / "sub-0000.tsv").read_text())

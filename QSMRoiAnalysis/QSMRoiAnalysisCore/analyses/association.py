@@ -70,9 +70,12 @@ def _correlated(
         outcome = correlate_partially(values, others, fixed, method=method, alternative=alternative)
     else:
         outcome = correlate(values, others, method=method, alternative=alternative)
+    remarks = [study.meaning(name)] if name in study.protocol.variables else []
+    if fixed:
+        remarks.append(f"Held fixed: {', '.join(fixed)}.")
     coefficient = METHODS[method] if not fixed else f"partial {METHODS[method]}"
     facts = inferred(
         outcome, effect=coefficient, excluded=study.excluded(outcome.excluded["subjects"], among),
-        remarks=[f"Held fixed: {', '.join(fixed)}."] if fixed else [],
+        remarks=list(filter(None, remarks)),
     )
     return row(target, analysis, comparison=f"with {name}", **facts)
