@@ -189,11 +189,7 @@ def pipeline_rows(bench: Bench) -> Rows:
     for stage, cost in run.costs.items():
         row = {"stage": stage, "method": run.result.recipe.stages[stage]["method"]} | bench.cost(cost)
         yield row | {"peak bytes per voxel": cost.peak_bytes / voxels, "iterations": run.iterations.get(stage)}
-    costs = run.costs.values()
-    whole = Cost(
-        sum(c.seconds for c in costs), sum(c.cpu_seconds for c in costs), sum(c.fft_voxels for c in costs),
-        max(c.peak_bytes for c in costs),
-    )
+    whole = sum(run.costs.values(), start=Cost(0.0, 0.0, 0, 0))
     yield {"stage": "all"} | bench.cost(whole) | {"peak bytes per voxel": whole.peak_bytes / voxels}
 
 

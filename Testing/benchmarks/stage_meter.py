@@ -39,6 +39,13 @@ class Cost:
     fft_voxels: int
     peak_bytes: int
 
+    def __add__(self, other: Cost) -> Cost:
+        """Of both, one after the other."""
+        return Cost(
+            self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds, self.fft_voxels + other.fft_voxels,
+            max(self.peak_bytes, other.peak_bytes),
+        )
+
 
 class Meter:
     """Measures one computation after another. `tracemalloc` must be running.
@@ -67,6 +74,21 @@ class Meter:
         )
 
 
+@dataclass
+class Watch:
+    """Progress that knows which stage is running, and the last iteration that each has reported."""
+
+    stage: str = ""
+    iterations: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, fraction: float, message: str) -> None:
+        words, _, detail = message.partition(": ")
+        self.stage = next((stage for stage, text in STAGES_IN_WORDS.items() if text == words), "")
+        found = _ITERATION.search(detail)
+        if found:
+            self.iterations[self.stage] = int(found[1])
+
+
 class MeteredCache(MutableMapping):
     """A cache for `reconstruct` that measures each stage whose result it does not hold.
 
@@ -75,13 +97,15 @@ class MeteredCache(MutableMapping):
     Parameters
     ----------
     meter : Meter
+    watch : Watch
+        The progress of the same reconstruction.
     kept : mapping
         Results to start from, as in another cache.
     """
 
-    def __init__(self, meter: Meter, kept: Mapping = ()) -> None:
-        self._meter, self._kept = meter, dict(kept)
-        self.costs: list[Cost] = []
+    def __init__(self, meter: Meter, watch: Watch, kept: Mapping = ()) -> None:
+        self._meter, self._watch, self._kept = meter, watch, dict(kept)
+        self.costs: dict[str, Cost] = {}
 
     def __contains__(self, key: object) -> bool:
         held = key in self._kept
@@ -90,7 +114,8 @@ class MeteredCache(MutableMapping):
         return held
 
     def __setitem__(self, key: str, value: object) -> None:
-        self.costs.append(self._meter.stop())
+        cost, stage = self._meter.stop(), self._watch.stage
+        self.costs[stage] = self.costs[stage] + cost if stage in self.costs else cost  # in two passes, it runs twice
         self._kept[key] = value
 
     def __getitem__(self, key: str) -> object:
@@ -127,19 +152,6 @@ class MeteredRun:
     cache: MeteredCache
 
 
-@dataclass
-class _LastIteration:
-    """Progress that remembers the last iteration that each stage reported."""
-
-    of_stage: dict[str, int] = field(default_factory=dict)
-
-    def __call__(self, fraction: float, message: str) -> None:
-        words, _, detail = message.partition(": ")
-        found = _ITERATION.search(detail)
-        if found:
-            self.of_stage[next(stage for stage, text in STAGES_IN_WORDS.items() if text == words)] = int(found[1])
-
-
 def metered(
     phantom: Phantom, recipe: Recipe, *, mask: np.ndarray | None = None, kept: Mapping = (), **more
 ) -> MeteredRun:
@@ -156,11 +168,11 @@ def metered(
     **more
         For `reconstruct`.
     """
-    last = _LastIteration()
+    watch = Watch()
     with tracing(), counted_ffts() as count:
-        cache = MeteredCache(Meter(count), kept)
-        result = reconstruct(phantom.acquisition, recipe, last, mask=mask, cache=cache, **more)
-    return MeteredRun(result, dict(zip(result.seconds, cache.costs, strict=True)), last.of_stage, cache)
+        cache = MeteredCache(Meter(count), watch, kept)
+        result = reconstruct(phantom.acquisition, recipe, watch, mask=mask, cache=cache, **more)
+    return MeteredRun(result, cache.costs, watch.iterations, cache)
 
 
 class tracing:  # noqa: N801  (used like a function)
