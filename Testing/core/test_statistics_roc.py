@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from QSMRoiAnalysisCore.statistics.roc import (
+    average_precision,
     cases_and_controls,
     compare_paired_areas,
     compare_unpaired_areas,
@@ -119,3 +120,18 @@ def test_intervals_of_the_area_cover_a_known_area():
         covered += area.low <= truth <= area.high
     low, _ = stats.binom.interval(0.999, cohorts, 0.94)
     assert covered >= low
+
+
+def test_average_precision_is_that_of_the_steps_worked_out_by_hand():
+    # From the top: case, control, case, case, control. Precision at the cases is 1, 2/3 and 3/4.
+    assert average_precision([9, 7, 6], [8, 5]) == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+    assert average_precision([1, 3, 4], [2, 5], higher_is_positive=False) == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+    assert average_precision([5, 6], [1, 2, 3]) == 1
+    # Ties count at once: all of them are positive together.
+    assert average_precision([1, 1, 2], [1, 1]) == pytest.approx(1 / 3 + 2 / 3 * 3 / 5)
+
+
+def test_a_measure_that_tells_nothing_has_the_precision_of_chance():
+    random = np.random.default_rng(21)
+    found = [average_precision(random.normal(size=50), random.normal(size=450)) for _ in range(100)]
+    assert np.mean(found) == pytest.approx(0.1, abs=0.02)

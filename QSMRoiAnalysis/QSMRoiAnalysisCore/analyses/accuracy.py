@@ -10,7 +10,7 @@ from ..findings import Finding, estimated, inferred
 from ..statistics.cutoff import choose_cutoff
 from ..statistics.proportions import diagnostic_table
 from ..statistics.result import Estimate
-from ..statistics.roc import RocCurve, compare_paired_areas, roc_curve
+from ..statistics.roc import RocCurve, average_precision, compare_paired_areas, roc_curve
 from ..study import Study, Target
 from .kinds import Groups, MeasureName, VariableName
 from .selection import roles, row, unit_of
@@ -44,6 +44,13 @@ def roc_areas(
         excluded=_excluded(study, curve, positive, negative),
         **estimated(curve.area, "area under the ROC curve", prefix="effect"),
     )
+    cases_of_all = curve.n["cases"] / sum(curve.n.values())
+    precision = row(
+        target, "roc", comparison=comparison, term="average precision", role="estimate", n=n,
+        method="area under the precision-recall curve", effect_name="average precision",
+        effect=average_precision(of_cases, of_controls, higher_is_positive=higher_is_positive),
+        remarks=f"A measure that tells nothing has {cases_of_all:.3g}, the part of cases in this sample.",
+    )
     chosen = choose_cutoff(
         of_cases, of_controls, rule=rule, specificity=specificity, higher_is_positive=higher_is_positive
     )
@@ -65,7 +72,7 @@ def roc_areas(
         **estimated(Estimate(chosen.threshold, np.nan, np.nan, np.nan, ""), "cut-off"),
         effect_name="Youden index", effect=chosen.youden,
     )
-    return [area, threshold, *rows]
+    return [area, precision, threshold, *rows]
 
 
 def roc_comparison(

@@ -126,6 +126,32 @@ def curve_points(cases: np.ndarray, controls: np.ndarray, higher_is_positive: bo
     )
 
 
+def average_precision(cases: ArrayLike, controls: ArrayLike, *, higher_is_positive: bool = True) -> float:
+    """Area under the precision-recall curve: what part of those called positive are cases, averaged over all cases.
+
+    Where few have the condition, it tells more than the area under the ROC curve. A measure that tells nothing has the
+    part of cases among all.
+
+    Parameters
+    ----------
+    cases, controls, higher_is_positive
+        As for `roc_curve`.
+
+    Notes
+    -----
+    The sum of precision times the gain of sensitivity over all thresholds, without interpolation between them.
+
+    References
+    ----------
+    Davis J, Goadrich M. Proc ICML 2006:233-240. https://doi.org/10.1145/1143844.1143874
+    """
+    present, _ = present_in_groups({"cases": cases, "controls": controls}, least=2, test="Precision", count=2)
+    points = curve_points(present["cases"], present["controls"], higher_is_positive)
+    true = points.sensitivity * present["cases"].size
+    positive = true + (1 - points.specificity) * present["controls"].size
+    return float(np.sum(np.diff(points.sensitivity) * true[1:] / positive[1:]))
+
+
 def compare_paired_areas(
     condition: Sequence[int] | ArrayLike, first: ArrayLike, second: ArrayLike, *, confidence: float = 0.95
 ) -> Inference:
