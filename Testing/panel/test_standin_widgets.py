@@ -1,8 +1,6 @@
 """The stand-ins of widgets behave like those of Slicer in what the panels rely on, and have their names."""
 
 import inspect
-import json
-import os
 import re
 from pathlib import Path
 
@@ -142,20 +140,17 @@ def test_a_slider_and_its_spin_box_move_together(application):
 
 
 def names_in_headers() -> dict:
-    """Properties, signals and slots of the real widget classes, where this list is at hand."""
-    folder = Path(os.environ.get("QSM_SHARED_DATA") or REPOSITORY.parent / "shared" / "data")
-    path = folder / "slicer_widgets.json"
-    if not path.is_file():
-        pytest.skip(f"There is no list of the names in Slicer's headers at {path}. Set QSM_SHARED_DATA to its folder.")
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Properties, signals and slots of the real widget classes."""
+    from standin.header_widgets import headers
+
+    return headers()
 
 
 def real(headers: dict, class_name: str, kind: str) -> set[str]:
     """Names of one kind that a real class has, its CTK and Slicer base classes included."""
     names = set()
     while class_name in headers:
-        found = headers[class_name][kind]
-        names |= {entry["name"] for entry in found} if kind == "properties" else set(found)
+        names |= set(headers[class_name][kind])
         class_name = headers[class_name]["base"]
     return names
 

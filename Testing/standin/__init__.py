@@ -13,7 +13,8 @@ does when a module is registered, shown and unloaded. `scene` is the scene to wo
 (leave it out where that is already set). The application works in the scene of `headless.scene.start()`.
 
 Where the environment variable `SLICER_PY` names the folder `Base/Python/slicer` of a Slicer source tree, Slicer's own
-files are used in place of `scripted_module`, `parameter_node`, `parameter_gui` and `translation`.
+files are used in place of `scripted_module`, `parameter_node`, `parameter_gui` and `translation`, and widgets that have
+no stand-in are made from the names in Slicer's headers (`header_widgets`), so that modules of that tree load, too.
 
 Limits
 ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import traceback
+import types
 from pathlib import Path
 
 import slicer
@@ -68,6 +69,10 @@ class qSlicerApplication(qt.QApplication):
         return self._settings
 
     userSettings = revisionUserSettings = settings
+
+    def commandOptions(self):
+        """What the application was started with."""
+        return types.SimpleNamespace(testingEnabled=True, noMainWindow=True, runPythonAndExit=False, pythonScript="")
 
     def testingEnabled(self):
         """True: message boxes are logged and not shown."""

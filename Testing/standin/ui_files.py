@@ -37,15 +37,17 @@ class QUiLoader(QtUiTools.QUiLoader):
         If a file has a widget class, property or connection that does not exist.
     """
 
-    def __init__(self, parent=None):
-        super().__init__(parent)
-        for cls in _stand_ins.values():
-            self.registerCustomWidget(cls)
+    #: Makes the class of a name that has no stand-in, or None; nothing is made unless this is set.
+    missing_class = staticmethod(lambda name: None)
 
     def load(self, device, parent=None):
         root = ElementTree.fromstring(bytes(device.readAll().data()))
         for element in root.iter("widget"):
+            if element.get("class") not in _stand_ins and not hasattr(QtWidgets, element.get("class")):
+                self.missing_class(element.get("class"))
             _check_widget(element)
+        for cls in _stand_ins.values():
+            self.registerCustomWidget(cls)
         _check_buddies(root)
         # Qt cannot find C++ signatures on Python classes, so connections are taken out and made afterwards.
         connections = root.find("connections")
