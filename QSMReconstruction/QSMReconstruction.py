@@ -126,6 +126,7 @@ class QSMReconstructionParameterNode:
     recipe: str
     leftOut: str
     outputName: str
+    divergingColors: bool = False
     referenceSegmentation: vtkMRMLSegmentationNode
     referenceSegment: str
     result: vtkMRMLScalarVolumeNode
@@ -231,7 +232,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         if job.state.ended:
             self.run.show_message(self.logic.outcome(job))
             if job.nodes and self._parameterNode:
-                self.logic.showResult(job.nodes)
+                self.logic.showResult(job.nodes, self._parameterNode.divergingColors)
                 wasModifying = self._parameterNode.StartModify()
                 self._parameterNode.result = job.nodes.susceptibility
                 self._parameterNode.resultMask = job.nodes.mask
@@ -318,8 +319,12 @@ class QSMReconstructionLogic(ScriptedLoadableModuleLogic):
         remember(provenance["Recipe"], provenance["Seconds"], job.scan.grid.size, slicer.app.userSettings())
         return job.nodes.summary()
 
-    def showResult(self, nodes):
-        """Show a new susceptibility map in the slice views."""
+    def showResult(self, nodes, divergingColors=False):
+        """Show a new susceptibility map in the slice views, with a legend."""
+        from QSMReconstructionLib.colors import add_legend, color
+
+        color(nodes.susceptibility, divergingColors)
+        add_legend(nodes.susceptibility, "ppm")
         applicationLogic = slicer.app.applicationLogic()
         applicationLogic.GetSelectionNode().SetActiveVolumeID(nodes.susceptibility.GetID())
         applicationLogic.PropagateVolumeSelection()

@@ -2,6 +2,6 @@
 
 `echoes` reads a scan from volumes or sequences, `masks` exchanges brain masks with segmentations, `maps` adds a
 finished reconstruction to the scene, `geometry` knows where volumes lie. `job` runs a reconstruction beside the
-application and `job_queue` one after another. The sections of the panel are in the files of that name; `study` reads the
-parameters that they share.
+application and `job_queue` one after another. The sections of the panel are in the files of that name; `study` reads
+the parameters that they share.
 """

@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from QSMReconstructionCore.io.provenance import OUTPUTS
 
+from .colors import color
 from .maps import title_of
 from .study import recipe_of
 
@@ -39,6 +40,7 @@ class OutputsSection:
             box.connect("toggled(bool)", lambda kept, name=output.name: self._keep(name, kept))
             layout.addWidget(box)
             self._boxes[output.name] = box
+        ui.divergingColorsCheckBox.connect("toggled(bool)", self._color)
         ui.referenceSegmentComboBox.connect("activated(int)", self._segment_chosen)
 
     def show(self, parameters) -> None:
@@ -73,6 +75,10 @@ class OutputsSection:
             left_out = set(self._parameters.leftOut.split()) - {name} if kept else {
                 *self._parameters.leftOut.split(), name}
             self._parameters.leftOut = " ".join(sorted(left_out))
+
+    def _color(self, diverging: bool) -> None:
+        if self._parameters is not None and self._parameters.result is not None:
+            color(self._parameters.result, diverging)
 
     def _segment_chosen(self, index: int) -> None:
         self._parameters.referenceSegment = self.ui.referenceSegmentComboBox.itemData(index)

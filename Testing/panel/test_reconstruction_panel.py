@@ -281,6 +281,7 @@ class TestApply:
         assert result == "Result: Head susceptibility, in ppm"
         assert reference.startswith("Reference: whole brain, mean")
         assert node.GetAttribute("QSM.FieldStrength") == "3"
+        assert slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node).GetTitleText() == "ppm"
         assert slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID() == node.GetID()
         assert ui.applyButton.enabled and not ui.cancelButton.enabled and not ui.progressBar.visible
         assert "relative to: whole brain" in ui.qualityLabel.text

@@ -121,3 +121,16 @@ def test_the_report_is_saved_with_the_scene_and_opened_in_a_browser(finished_pan
     scene.Clear(False)
     assert scene.ReadFromMRB(str(tmp_path / "scene.mrb"), True)
     assert report_of(slicer.util.getNode("Head susceptibility")).GetText() == "<html>\u03c7</html>"
+
+
+def test_colors_diverge_from_zero_on_request(finished_panel):
+    ui, result = finished_panel.ui, finished_panel._parameterNode.result
+    finished_panel.ui.outputsCollapsibleButton.collapsed = False
+    ui.divergingColorsCheckBox.checked = True
+    colors = result.GetDisplayNode().GetColorNode()
+    ends = np.array([colors.GetLookupTable().GetTableValue(index) for index in (0, 127, 254)])
+    assert ends[0, 2] > ends[0, 0] and ends[2, 0] > ends[2, 2]  # blue, red
+    assert np.ptp(ends[1, :3]) == 0  # gray at zero
+    assert result.GetDisplayNode().GetWindowLevelMax() == -result.GetDisplayNode().GetWindowLevelMin()
+    ui.divergingColorsCheckBox.checked = False
+    assert result.GetDisplayNode().GetColorNodeID() == "vtkMRMLColorTableNodeGrey"
