@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from .background import TotalField
 from .background.ismv import ismv
 from .background.lbv import lbv
+from .background.no_removal import no_removal
 from .background.pdf import pdf
 from .background.resharp import resharp
 from .background.sharp import sharp
@@ -31,6 +33,7 @@ from .inversion.medi import medi
 from .inversion.ndi import ndi
 from .inversion.nonlinear_tv import nonlinear_tv
 from .inversion.rts import rts
+from .inversion.tfi import tfi
 from .inversion.tikhonov import tikhonov
 from .inversion.tkd import tkd
 from .inversion.tsvd import tsvd
@@ -57,7 +60,7 @@ STAGES = {
     "field_map": "Total field from the phase of all echoes",
     "passes": "Whether voxels with reliable phase are reconstructed first, by themselves",
     "background": "Local field, freed of sources outside the brain",
-    "inversion": "Susceptibility from the local field",
+    "inversion": "Susceptibility from the local field, or in a single step from the total field",
     "reference": "Which region's mean susceptibility is called zero",
     "r2star": "Effective transverse relaxation rate from the magnitude",
 }
@@ -67,9 +70,10 @@ _LISTED = {
     "support": (surroundings,),
     "field_map": (romeo_linear, echo_average, nonlinear_fit, laplacian),
     "passes": (one_pass, two_pass),
-    "background": (vsharp, sharp, resharp, ismv, pdf, lbv),
+    "background": (vsharp, sharp, resharp, ismv, pdf, lbv, no_removal),
     "inversion": (
         weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi, ilsqr,
+        tfi,
     ),
     "reference": (whole_brain, csf, region, no_reference),
     "r2star": (arlo,),
@@ -92,6 +96,15 @@ class Method:
     def parameters(self) -> dict[str, Parameter]:
         """What a user may set, by name."""
         return parameters_of(self.function)
+
+    @property
+    def works_on_total_field(self) -> bool:
+        """Whether the background is still in the field: in what a background method hands on, or an inversion takes.
+
+        The first says so by its return annotation, the second by the name of its first argument.
+        """
+        signature = inspect.signature(self.function)
+        return signature.return_annotation == TotalField.__name__ or next(iter(signature.parameters)) == "total_field"
 
     @property
     def summary(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .acquisition import Acquisition, checked_mask
-from .background import LocalField
+from .background import LocalField, TotalField
 from .fieldmapping import FieldMap
 from .grid import Grid
 from .methods import method
@@ -166,13 +166,13 @@ def reconstruct(
     field_map = run.stage("field_map", acquisition, support)
     reliable = run.stage("passes", field_map, support)
     if reliable is None:
-        local_field, raw = run.inverted(acquisition, field_map, support)
+        local_field, raw = run.inverted(acquisition, field_map, support, region.voxels)
     else:
         run.share = 0.5
         key = run.key
-        _, first = run.inverted(acquisition, field_map, reliable)
+        _, first = run.inverted(acquisition, field_map, reliable, region.voxels)
         run.key = _key(key, _digest(support))
-        local_field, raw = run.inverted(acquisition, field_map, support)
+        local_field, raw = run.inverted(acquisition, field_map, support, region.voxels)
         common = reliable & mask
         constant = raw[common].mean(dtype=np.float64) - first[common].mean(dtype=np.float64) if common.any() else 0.0
         raw = np.where(reliable, first + np.float32(constant), raw)
@@ -188,6 +188,8 @@ def reconstruct(
         )
     elif len(acquisition.echo_times) == 2:
         notes.append("Two echoes: the fit of the field has no residual, so its noise map rests on the magnitude.")
+    if isinstance(local_field, TotalField):
+        notes.append("A single-step inversion: no background was removed, so the local field is the total field.")
     found = Reconstruction(
         susceptibility, mask, field_map.restricted_to(mask), local_field.restricted_to(mask), r2star, reference,
         recipe, acquisition.grid, acquisition.identity, run.seconds, tuple(notes),
@@ -209,15 +211,17 @@ class _Run:
         self.seconds: dict[str, float] = {}
 
     def inverted(
-        self, acquisition: Acquisition, field_map: FieldMap, mask: np.ndarray
+        self, acquisition: Acquisition, field_map: FieldMap, mask: np.ndarray, reference_region: np.ndarray | None
     ) -> tuple[LocalField, np.ndarray]:
         """Local field and susceptibility, not referenced, of the voxels of a mask."""
         weights = weights_of(field_map.noise, mask)
         local_field = self.stage("background", field_map.field, mask, acquisition.grid, weights=weights)
         weights = weights_of(local_field.noise, local_field.mask)
+        if self.recipe.stages["inversion"].get("evenness"):  # only then does the inversion depend on the reference
+            self.key = _key(self.key, _digest(reference_region))
         return local_field, self.stage(
             "inversion", local_field.field, mask, acquisition.grid,
-            weights=weights, lost=local_field.lost, magnitude=acquisition.magnitude,
+            weights=weights, lost=local_field.lost, magnitude=acquisition.magnitude, reference_region=reference_region,
         )  # fmt: skip
 
     def stage(self, name: str, *data, **more):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .methods import STAGES, method
+from .methods import METHODS, STAGES, method
 from .presets import PRESETS
 
 
@@ -42,6 +42,7 @@ class Recipe:
             found = method(stage, chosen.pop("method"))
             complete[stage] = {"method": found.name, **found.completed(chosen)}
         object.__setattr__(self, "stages", complete)
+        _check_that_the_field_fits(complete["background"]["method"], complete["inversion"]["method"])
 
     @classmethod
     def preset(cls, name: str = "default") -> Recipe:
@@ -80,3 +81,17 @@ class Recipe:
             else:
                 stages[stage][name] = value
         return Recipe(stages)
+
+
+def _check_that_the_field_fits(background: str, inversion: str) -> None:
+    """An inversion must get the field that it takes: local, or total in a single step."""
+    given = method("background", background).works_on_total_field
+    taken = method("inversion", inversion).works_on_total_field
+    if given == taken:
+        return
+    fitting = [m.name for m in METHODS["background"].values() if m.works_on_total_field == taken]
+    raise ValueError(
+        f"inversion.method={inversion} takes the {'total' if taken else 'local'} field, but "
+        f"background.method={background} gives the {'total' if given else 'local'} field. "
+        f"Choose background.method={' or '.join(fitting)}, or another inversion."
+    )

@@ -7,6 +7,8 @@ import pytest
 import scipy.ndimage
 from background_scene import SHAPE, scene
 
+from QSMReconstructionCore.background import TotalField
+from QSMReconstructionCore.background.no_removal import no_removal
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.progress import Cancelled
@@ -15,7 +17,8 @@ from QSMReconstructionCore.progress import Cancelled
 SMALL = {"vsharp": {"largest_radius": 8.0}, "sharp": {"radius": 5.0}}
 
 every_method = pytest.mark.parametrize(
-    "remove", [pytest.param(m.function, id=m.name) for m in METHODS["background"].values()]
+    "remove",
+    [pytest.param(m.function, id=m.name) for m in METHODS["background"].values() if not m.works_on_total_field],
 )
 
 
@@ -180,3 +183,16 @@ def test_it_reports_increasing_progress_and_can_be_cancelled_at_any_report(remov
 
     with pytest.raises(Cancelled):
         found_by(remove, background, mask, grid, progress=cancel)
+
+
+def test_without_removal_the_total_field_is_handed_on_where_it_can_be_relied_on():
+    grid, mask, background, local = scene()
+    weights = np.where(mask, np.float32(1000), np.float32(0))
+    edge = mask & ~np.roll(mask, -1, axis=1)
+    weights[edge] = 10
+    found = no_removal(background + local, mask, grid, weights=weights)
+    assert isinstance(found, TotalField) and isinstance(found.restricted_to(mask), TotalField)
+    np.testing.assert_array_equal(found.mask, mask & ~edge)
+    np.testing.assert_array_equal(found.field[found.mask], (background + local)[found.mask])
+    assert np.all(found.noise[found.mask] == np.float32(0.001))
+    assert not found.field[~found.mask].any()

@@ -36,11 +36,14 @@ LEAST_CORRELATION = {
     "l1_qsm": 0.97,
     "medi": 0.95,
     "ilsqr": 0.85,
+    "tfi": 0.95,
 }
 
 
 def few_iterations(method):
     """Settings for what holds after any number of iterations."""
+    if "inner_iterations" in method.parameters:
+        return {"max_iterations": 2, "inner_iterations": 8}
     return {"max_iterations": 8} if "max_iterations" in method.parameters else {}
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from inversion_scene import SHAPE, scene
 
-from QSMReconstructionCore.inversion.medi import _penalized, _without_outliers, medi
+from QSMReconstructionCore.inversion.edge_sparing import penalized_differences, without_outliers
+from QSMReconstructionCore.inversion.medi import medi
 from QSMReconstructionCore.inversion.padded_field import PaddedField
 from QSMReconstructionCore.numerics.gradient import adjoint_gradient, differences_within, gradient
 
@@ -56,7 +57,7 @@ def test_edges_are_the_given_share_of_differences_and_lie_on_the_steepest():
     grid, mask, susceptibility, field = scene()
     padded = PaddedField.around(field, mask, grid, None)
     within = differences_within(padded.region)
-    penalized = _penalized(padded, anatomy(susceptibility, echoes=3), 0.02)
+    penalized = penalized_differences(padded, anatomy(susceptibility, echoes=3), 0.02)
     assert np.count_nonzero(penalized) == pytest.approx(0.98 * np.count_nonzero(within), rel=1e-3)
     steep = np.abs(gradient(np.pad(susceptibility[padded.box], [(0, n - s) for n, s in zip(
         padded.shape, mask[padded.box].shape)]), grid.spacing)) > 0.04
@@ -68,7 +69,7 @@ def test_where_the_field_is_unknown_there_is_no_edge():
     weights = np.where(mask, np.float32(1000), np.float32(0))
     weights[15:24, 12:20, 16:26] = 0
     padded = PaddedField.around(field, mask, grid, weights)
-    penalized = _penalized(padded, anatomy(susceptibility), 0.5)
+    penalized = penalized_differences(padded, anatomy(susceptibility), 0.5)
     inside = differences_within((padded.precision == 0) & padded.region)
     assert inside.any() and penalized[inside].all()
 
@@ -78,7 +79,7 @@ def test_outliers_lose_weight_and_the_others_do_not():
     misfit = np.full(1001, 0.001, dtype=np.float32)
     misfit[0] = 1.0
     weight[1] = 0
-    lighter = _without_outliers(weight, misfit, 6.0)
+    lighter = without_outliers(weight, misfit, 6.0)
     assert lighter[0] < 0.05
     np.testing.assert_array_equal(lighter[1:], weight[1:])
 
@@ -87,3 +88,40 @@ def test_a_magnitude_of_another_shape_is_refused():
     grid, mask, _, field = scene()
     with pytest.raises(ValueError, match="magnitude must have the shape"):
         medi(field, mask, grid, magnitude=np.ones((2, 3, 4)))
+
+
+def test_spherical_means_take_off_what_is_left_of_the_background_and_keep_the_contrast():
+    grid, mask, susceptibility, field = scene()
+    k, j, i = np.meshgrid(*((np.arange(n) - n / 2) / 20 for n in SHAPE), indexing="ij")
+    rest = 0.05 * (k + j * i + k**2 - j**2)
+    spoiled = np.where(mask, field + rest, 0).astype(np.float32)
+    settings = {"magnitude": anatomy(susceptibility), "margin": 4.0}
+    changes = []
+    for radius in (0.0, 5.0):
+        found, undisturbed = (
+            medi(data, mask, grid, spherical_mean_radius=radius, **settings) for data in (spoiled, field)
+        )
+        changes.append(np.std((found - undisturbed)[mask]))
+        assert 0.85 < np.polyfit(susceptibility[mask], found[mask], 1)[0] < 1.1
+        assert found[mask].all()
+    assert changes[1] < 0.3 * changes[0]
+
+
+def test_a_sphere_that_fits_nowhere_is_refused():
+    grid, mask, _, field = scene()
+    with pytest.raises(ValueError, match="spherical_mean_radius must leave voxels"):
+        medi(field, mask, grid, spherical_mean_radius=18.0)
+
+
+def test_a_reference_region_is_made_even_and_needs_to_be_small():
+    grid, mask, susceptibility, field = scene()
+    fluid = np.zeros(SHAPE, dtype=bool)
+    fluid[20:28, 20:24, 28:34] = True
+    noisy = np.where(mask, field + np.random.default_rng(0).normal(0, 0.01, SHAPE), 0).astype(np.float32)
+    free, even = (
+        medi(noisy, mask, grid, regularization=3.0, reference_region=fluid, evenness=weight) for weight in (0.0, 10.0)
+    )
+    assert np.std(even[fluid]) < 0.3 * np.std(free[fluid])
+    for region in (None, mask):
+        with pytest.raises(ValueError, match="evenness needs a reference region whose susceptibility is even"):
+            medi(noisy, mask, grid, reference_region=region, evenness=0.1)

@@ -87,3 +87,13 @@ def test_an_unknown_preset_is_refused_with_the_known_ones():
 
 def test_a_recipe_is_plain_data():
     assert json.loads(Recipe.preset("default").to_json())["background"]["method"] == "vsharp"
+
+
+def test_an_inversion_gets_the_field_that_it_takes():
+    default = Recipe.preset("default")
+    with pytest.raises(ValueError, match="tfi takes the total field.*Choose background.method=no_removal"):
+        default.with_values({"inversion.method": "tfi"})
+    with pytest.raises(ValueError, match="weighted_tv takes the local field.*Choose background.method=vsharp or"):
+        default.with_values({"background.method": "no_removal"})
+    single = default.with_values({"background.method": "no_removal", "inversion.method": "tfi"})
+    assert single.stages["inversion"]["outside"] == 30.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class LocalField:
     def restricted_to(self, mask: np.ndarray) -> LocalField:
         """The same maps, 0 outside a narrower mask."""
         field, noise = (np.where(mask, a, np.float32(0)) for a in (self.field, self.noise))
-        return LocalField(field, self.mask & mask, noise, self.lost)
+        return replace(self, field=field, mask=self.mask & mask, noise=noise)
 
     @classmethod
     def within(
@@ -67,3 +67,7 @@ class LocalField:
         if weights is not None:
             noise = np.divide(1, weights, out=np.zeros_like(noise), where=valid & (weights > 0))
         return cls(uncropped(np.where(mask, field, np.float32(0)), box, grid.shape), valid, noise)
+
+
+class TotalField(LocalField):
+    """A total field that is handed on in place of a local one, with the background still in it."""

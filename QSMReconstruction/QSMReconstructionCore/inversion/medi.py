@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 
 from ..grid import Grid
-from ..numerics.conjugate_gradients import conjugate_gradients
-from ..numerics.gradient import adjoint_gradient, differences_within, gradient
+from ..numerics.fourier import forward, inverse
+from ..numerics.sphere import sphere_spectrum
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
+from .edge_sparing import EdgeSparingFit, penalized_differences
 from .padded_field import PaddedField
-
-#: Gradient in ppm/mm below which the penalty is quadratic: a tenth of the weakest contrast of neighbouring tissues.
-_SMOOTHING = 0.001
-
-#: Outer steps end when one changes susceptibility by less than this share.
-_LEAST_CHANGE = 0.03
 
 
 def medi(
@@ -27,11 +23,14 @@ def medi(
     *,
     weights: np.ndarray | None = None,
     magnitude: np.ndarray | None = None,
+    reference_region: np.ndarray | None = None,
     phase_scale: Annotated[float, Parameter("Phase per field", unit="rad/ppm", range=(0.1, 1000))] = 16.0,
     regularization: Annotated[float, Parameter("Regularization", unit="mm/ppm", range=(0.01, 1e5))] = 100.0,
     edge_share: Annotated[float, Parameter("Share of differences that are edges", range=(0, 0.9))] = 0.3,
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(1e-5, 0.1))] = 0.001,
-    outlier: Annotated[float, Parameter("Misfit of outliers in standard deviations", range=(1, 100))] = 6.0,
+    outlier: Annotated[float, Parameter("Misfit of outliers in standard deviations", range=(0, 100))] = 6.0,
+    spherical_mean_radius: Annotated[float, Parameter("Radius of spherical means", unit="mm", range=(0, 20))] = 0.0,
+    evenness: Annotated[float, Parameter("Evenness of the reference region", range=(0, 100))] = 0.0,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Residual of the inner steps", range=(1e-4, 0.9))] = 0.1,
     max_iterations: Annotated[int, Parameter("Largest number of outer steps", range=(1, 100))] = 10,
@@ -53,6 +52,8 @@ def medi(
         Reciprocal of the noise sd of `field`, in 1/ppm. Voxels of weight 0 take no part in the fit.
     magnitude : ndarray, float32, shape (k, j, i) or (echo, k, j, i), optional
         Magnitude; of several echoes the root of the sum of squares counts. Without it there are no edges to spare.
+    reference_region : ndarray, bool, shape (k, j, i), optional
+        Where susceptibility is known to be even; only `evenness` needs it.
     phase_scale : float
         Phase that 1 ppm makes, in rad (see `nonlinear_tv`).
     regularization : float
@@ -63,7 +64,15 @@ def medi(
     model_error : float
         What the field deviates from the dipole model besides noise, in ppm, added to the noise in quadrature.
     outlier : float
-        Voxels whose misfit exceeds this many standard deviations lose weight after each outer step (MERIT).
+        Voxels whose misfit exceeds this many standard deviations lose weight after each outer step (MERIT);
+        0 leaves all weights as they are.
+    spherical_mean_radius : float
+        Take spherical means off the field, and off its model, to be rid of what is left of the background (SMV), in mm;
+        0 does not. Near the edge of the mask, where no sphere fits, the field then no longer counts, and susceptibility
+        comes from the field that it makes further in.
+    evenness : float
+        How strictly the reference region is even, relative to the weight of the data: 0.1 is that of MEDI+0, whose
+        region is the fluid of the ventricles (`reference.method=csf`); 0 asks nothing of it.
     margin : float
         Volume around the mask in which sources may absorb what is left of the background field, in mm.
     tolerance : float
@@ -85,86 +94,77 @@ def medi(
     Raises
     ------
     ValueError
-        If arrays do not fit together, or no voxel has a weight.
+        If arrays do not fit together, no voxel has a weight, no sphere fits into the mask, or there is no reference
+        region that could be even.
 
     Notes
     -----
-    Minimises 1/2 ||W (exp(i s D x) - exp(i s f))||^2 / s^2 + lambda sum |M grad x| with s the phase scale, W the
-    reciprocal of the noise and M = 0 at edges. Outer steps are Gauss-Newton steps with |g| replaced by
-    sqrt(g^2 + 1e-6 ppm^2/mm^2); each is solved by conjugate gradients, which take two pairs of Fourier transforms per
-    inner step.
+    Minimises 1/2 ||W (exp(i s D x) - exp(i s f))||^2 / s^2 + lambda sum |M grad x| + mu/2 ||Z (x - mean_Z x)||^2 with s
+    the phase scale, W the reciprocal of the noise, M = 0 at edges and Z the reference region. Outer steps are
+    Gauss-Newton steps with |g| replaced by sqrt(g^2 + 1e-6 ppm^2/mm^2); each is solved by conjugate gradients, which
+    take two pairs of Fourier transforms per inner step. With spherical means, D becomes (1 - rho) D and f becomes
+    f - rho * f, rho being the Fourier transform of the sphere and the sphere, and the variance N^2 becomes
+    N^2 + rho * N^2.
 
     References
     ----------
     Liu et al., Magn Reson Med 2011, 10.1002/mrm.22816;
     Liu et al., NeuroImage 2012, 10.1016/j.neuroimage.2011.08.082 (edges);
-    Liu et al., Magn Reson Med 2013, 10.1002/mrm.24272 (complex signal, outliers)
+    Liu et al., Magn Reson Med 2013, 10.1002/mrm.24272 (complex signal, outliers);
+    Liu et al., Magn Reson Med 2018, 10.1002/mrm.26946 (even reference region)
     """
     padded = PaddedField.around(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
-    penalized = _penalized(padded, magnitude, edge_share)
-    # All terms relative to the typical precision, so that single precision suffices.
-    scale = np.float32(phase_scale)
-    weight = padded.precision / np.float32(padded.typical_precision)
-    strength = np.float32(regularization / padded.typical_precision)
-    spacing = padded.grid.spacing
-
-    x = np.zeros(padded.shape, dtype=np.float32)
-    model = np.zeros(padded.shape, dtype=np.float32)
-    for outer in range(max_iterations):
-        slope = gradient(x, spacing)
-        slope *= penalized
-        stiffness = penalized * (strength / np.sqrt(np.sum(slope**2, axis=0) + np.float32(_SMOOTHING**2)))
-        slope *= stiffness
-        downhill = -adjoint_gradient(slope, spacing)
-        downhill -= padded.convolved(weight / scale * np.sin(scale * (model - padded.data)))
-
-        def curvature(d: np.ndarray, weight=weight, stiffness=stiffness) -> np.ndarray:
-            bent = gradient(d, spacing)
-            bent *= stiffness
-            return adjoint_gradient(bent, spacing) + padded.convolved(weight * padded.convolved(d))
-
-        change = np.zeros_like(x)
-        for inner, step in enumerate(conjugate_gradients(curvature, downhill)):
-            change = step.solution
-            done = (outer + (inner + 1) / inner_iterations) / max_iterations
-            progress(min(done, 1.0), f"outer step {outer + 1}, inner step {inner + 1}")
-            if step.residual < tolerance or inner + 1 == inner_iterations:
-                break
-        x += change
-        model = padded.convolved(x)
-        weight = _without_outliers(weight, 2 / scale * np.abs(np.sin(scale / 2 * (model - padded.data))), outlier)
-        if np.linalg.norm(change[padded.region]) < _LEAST_CHANGE * np.linalg.norm(x[padded.region]):
-            break
-    progress(1.0, f"outer step {outer + 1}")
-    return padded.whole(x)
+    transfer = None
+    if spherical_mean_radius:
+        padded, transfer = _less_its_spherical_mean(padded, spherical_mean_radius)
+    even = _even_region(padded, reference_region) if evenness else None
+    fit = EdgeSparingFit(
+        padded, penalized_differences(padded, magnitude, edge_share), phase_scale=phase_scale,
+        regularization=regularization, transfer=transfer, outlier=outlier, even=even, evenness=evenness,
+    )
+    return padded.whole(fit.solve(tolerance, max_iterations, inner_iterations, progress))
 
 
-def _penalized(padded: PaddedField, magnitude: np.ndarray | None, edge_share: float) -> np.ndarray:
-    """1 for each difference to penalise, 0 at edges of the magnitude and where the region ends."""
-    within = differences_within(padded.region)
-    if magnitude is None:
-        return within.astype(np.float32)
-    magnitude = np.asarray(magnitude, dtype=np.float32)
-    if magnitude.shape[-3:] != padded.grid.shape or magnitude.ndim not in (3, 4):
+def _less_its_spherical_mean(padded: PaddedField, radius: float) -> tuple[PaddedField, np.ndarray]:
+    """The field minus its spherical mean where the sphere holds known voxels alone, and 1 - rho."""
+    sphere = sphere_spectrum(radius, padded.shape, padded.grid.spacing)
+
+    def mean(volume: np.ndarray) -> np.ndarray:
+        return inverse(forward(volume) * sphere, padded.shape)
+
+    known = padded.precision > 0
+    variance = np.divide(1, padded.precision, out=np.zeros_like(padded.precision), where=known)
+    interior = known & (mean(known.astype(np.float32)) > _WHOLE_SPHERE)
+    if not interior.any():
         raise ValueError(
-            f"magnitude must have the shape {padded.grid.shape}, echoes first if there are several, "
-            f"but got {magnitude.shape}."
+            f"spherical_mean_radius must leave voxels whose sphere lies in the mask, but {radius:g} mm leave none. "
+            "Choose a smaller radius, or 0 for none."
         )
-    part = magnitude[(..., *padded.box)]
-    combined = np.zeros(padded.shape, dtype=np.float32)
-    combined[padded.inside] = part if part.ndim == 3 else np.sqrt(np.einsum("ekji,ekji->kji", part, part))
-    steepness = np.abs(gradient(combined, padded.grid.spacing))
-    edges = steepness > np.quantile(steepness[within], 1 - edge_share)
-    # What the field does not tell must come from the neighbours, edge or not.
-    edges &= differences_within(padded.precision > 0)
-    return (within & ~edges).astype(np.float32)
+    precision = np.divide(1, variance + mean(variance), out=np.zeros_like(variance), where=interior)
+    data = np.where(interior, padded.data - mean(padded.data), np.float32(0))
+    return replace(padded, data=data, precision=precision), 1 - sphere
 
 
-def _without_outliers(weight: np.ndarray, misfit: np.ndarray, outlier: float) -> np.ndarray:
-    """Weights divided by the fourth power of the misfit in units of what is still believed, where that exceeds 1."""
-    size = np.sqrt(weight) * misfit
-    known = weight > 0
-    believed = outlier * float(np.std(size[known])) + float(np.mean(size[known]))
-    return weight / np.maximum(size / max(believed, 1e-12), 1) ** 4
+#: Share of the sphere from which on it counts as whole: single precision leaves 1 minus a few millionths.
+_WHOLE_SPHERE = 0.999
+
+
+def _even_region(padded: PaddedField, region: np.ndarray | None) -> np.ndarray:
+    """The reference region in the padded volume."""
+    inside = padded.region[padded.inside]
+    share = 0.0 if region is None else float(np.mean(np.asarray(region)[padded.box][inside]))
+    if not 0 < share < _LARGEST_SHARE:
+        raise ValueError(
+            "inversion.evenness needs a reference region whose susceptibility is even, such as the fluid of the "
+            f"ventricles, but got {'none' if region is None else f'{100 * share:.0f} % of the mask'}. Choose "
+            "reference.method=csf or region, or evenness 0."
+        )
+    even = np.zeros(padded.shape, dtype=bool)
+    even[padded.inside] = np.asarray(region)[padded.box] & inside
+    return even
+
+
+#: No tissue or fluid of one susceptibility fills more than this share of the brain.
+_LARGEST_SHARE = 0.3
