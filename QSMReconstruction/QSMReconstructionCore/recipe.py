@@ -82,6 +82,22 @@ class Recipe:
                 stages[stage][name] = value
         return Recipe(stages)
 
+    def with_method(self, stage: str, name: str) -> Recipe:
+        """A copy with another method at a stage, at its defaults.
+
+        Where the background method then no longer gives the field that the inversion takes, total or local, the other
+        of the two becomes the first in the list of methods that fits.
+        """
+        values = {f"{stage}.method": name}
+        other = {"background": "inversion", "inversion": "background"}.get(stage)
+        if other is not None:
+            total = method(stage, name).works_on_total_field
+            if method(other, self.stages[other]["method"]).works_on_total_field != total:
+                values[f"{other}.method"] = next(
+                    m.name for m in METHODS[other].values() if m.works_on_total_field == total
+                )
+        return self.with_values(values)
+
 
 def _check_that_the_field_fits(background: str, inversion: str) -> None:
     """An inversion must get the field that it takes: local, or total in a single step."""

@@ -77,7 +77,7 @@ def method_rows(bench: Bench) -> Rows:
             given = {} if stage == "mask" else {"mask": bench.phantom.mask}
             if (stage, name) == ("reference", "region"):
                 given["reference_region"] = ReferenceRegion("White matter", bench.phantom.labels == _WHITE_MATTER)
-            recipe = default.with_values({f"{stage}.method": name})
+            recipe = default.with_method(stage, name)
             try:
                 # The first run holds the stages before this one, so that they are not computed again.
                 same = stage != "mask" and recipe == default
@@ -103,14 +103,15 @@ def isolated_rows(bench: Bench) -> Rows:
     fields = {"background": phantom.total_field, "inversion": phantom.local_field}
     given = {"weights": weights, "magnitude": phantom.acquisition.magnitude}
     for stage, field in fields.items():
-        field = np.where(mask, field + error, np.float32(0))
         for name, method in METHODS[stage].items():
+            whole = phantom.total_field if method.works_on_total_field else field
+            measured = np.where(mask, whole + error, np.float32(0))
             row = {"stage": stage, "method": name}
             with tracing(), counted_ffts() as count:
                 meter = Meter(count)
                 meter.start()
                 try:
-                    found = method.run(field, mask, grid, given=given, parameters={})
+                    found = method.run(measured, mask, grid, given=given, parameters={})
                 except ValueError as reason:
                     yield row | {"note": str(reason)}
                     continue
@@ -127,7 +128,9 @@ def matrix_rows(bench: Bench) -> Rows:
     first = metered(bench.phantom, default, mask=bench.phantom.mask)
     for background in METHODS["background"]:
         kept = first.cache
-        for inversion in METHODS["inversion"]:
+        for inversion, method in METHODS["inversion"].items():
+            if method.works_on_total_field != METHODS["background"][background].works_on_total_field:
+                continue
             recipe = default.with_values({"background.method": background, "inversion.method": inversion})
             row = {"background": background, "inversion": inversion}
             try:
@@ -164,13 +167,11 @@ def preview_rows(bench: Bench) -> Rows:
     phantom, grid = bench.phantom, bench.phantom.acquisition.grid
     default = Recipe.preset("default")
     first = metered(phantom, default, mask=phantom.mask)
-    local = first.result.local_field
-    data = {"weights": weights_of(local.noise, local.mask), "magnitude": phantom.acquisition.magnitude}
     middle = tuple(n // 2 for n in grid.shape)
     for method in METHODS["inversion"]:
-        run = metered(
-            phantom, default.with_values({"inversion.method": method}), mask=phantom.mask, kept=first.cache
-        )
+        run = metered(phantom, default.with_method("inversion", method), mask=phantom.mask, kept=first.cache)
+        local = run.result.local_field
+        data = {"weights": weights_of(local.noise, local.mask), "magnitude": phantom.acquisition.magnitude}
         for part, box in (("box", box_around(middle, grid)), ("coarse grid", None)):
             began = time.perf_counter()
             found = preview_inversion(local.field, phantom.mask, grid, method=method, box=box, **data)

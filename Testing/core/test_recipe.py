@@ -95,5 +95,8 @@ def test_an_inversion_gets_the_field_that_it_takes():
         default.with_values({"inversion.method": "tfi"})
     with pytest.raises(ValueError, match="weighted_tv takes the local field.*Choose background.method=vsharp or"):
         default.with_values({"background.method": "no_removal"})
+    assert default.with_method("inversion", "tfi").stages["background"]["method"] == "no_removal"
+    assert default.with_method("background", "no_removal").stages["inversion"]["method"] == "tfi"
+    assert default.with_method("inversion", "tkd").stages["background"] == default.stages["background"]
     single = default.with_values({"background.method": "no_removal", "inversion.method": "tfi"})
     assert single.stages["inversion"]["outside"] == 30.0
