@@ -33,7 +33,9 @@ from .inversion.medi import medi
 from .inversion.ndi import ndi
 from .inversion.nonlinear_tv import nonlinear_tv
 from .inversion.rts import rts
+from .inversion.single_step_tgv import single_step_tgv
 from .inversion.tfi import tfi
+from .inversion.tgv import tgv
 from .inversion.tikhonov import tikhonov
 from .inversion.tkd import tkd
 from .inversion.tsvd import tsvd
@@ -73,7 +75,7 @@ _LISTED = {
     "background": (vsharp, sharp, resharp, ismv, pdf, lbv, no_removal),
     "inversion": (
         weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi, ilsqr,
-        tfi,
+        tgv, tfi, single_step_tgv,
     ),
     "reference": (whole_brain, csf, region, no_reference),
     "r2star": (arlo,),

@@ -37,6 +37,8 @@ LEAST_CORRELATION = {
     "medi": 0.95,
     "ilsqr": 0.85,
     "tfi": 0.95,
+    "tgv": 0.97,
+    "single_step_tgv": 0.85,
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..numerics.fourier import forward, frequencies, inverse
+from ..numerics.split_curvature import SplitCurvature
 from ..numerics.split_gradient import SplitGradient
 from ..progress import Progress
 from .padded_field import PaddedField
@@ -53,13 +54,19 @@ class SplitInversion:
         Lambda in mm/ppm.
     multiplier : callable
         Takes v, which it may overwrite, and returns the new u2.
+    gradients : SplitGradient or SplitCurvature, optional
+        The split gradient, that of total variation unless given.
     """
 
     def __init__(
-        self, field: PaddedField, regularization: float, multiplier: Callable[[np.ndarray], np.ndarray]
+        self,
+        field: PaddedField,
+        regularization: float,
+        multiplier: Callable[[np.ndarray], np.ndarray],
+        gradients: SplitGradient | SplitCurvature | None = None,
     ) -> None:
         self.field = field
-        self.gradients = SplitGradient(field.region, field.grid.spacing, gradient_threshold(field))
+        self.gradients = gradients or SplitGradient(field.region, field.grid.spacing, gradient_threshold(field))
         self.exchange(regularization, multiplier)
         self.divergence = np.zeros(field.shape, dtype=np.float32)
         self.multiplier = self.of_field(np.zeros(field.shape, dtype=np.float32))

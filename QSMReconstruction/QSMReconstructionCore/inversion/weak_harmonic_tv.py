@@ -8,6 +8,7 @@ import numpy as np
 
 from ..grid import Grid
 from ..numerics.fourier import forward, inverse
+from ..numerics.split_curvature import SplitCurvature
 from ..numerics.split_gradient import SplitGradient
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
@@ -97,24 +98,38 @@ def weak_harmonic_tv(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
     unit = padded.typical_precision if weighting == "median" else 1.0
-    solver = _Solver(padded, phase_scale, regularization * unit, harmonicity * np.sqrt(unit))
-    for iteration in range(max_iterations):
-        change = solver.iterate()
-        progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
-        if change < tolerance:
-            break
-    return padded.whole(solver.susceptibility)
+    solver = WeakHarmonicSolver(padded, phase_scale, regularization * unit, harmonicity * np.sqrt(unit))
+    return padded.whole(solver.solve(tolerance, max_iterations, progress))
 
 
-class _Solver:
+class WeakHarmonicSolver:
     """Susceptibility x and harmonic field h, with all penalties relative to that of the split field.
 
     With a and b the spectra that gradient and Laplacian ask for, A and B their penalties times the squared operators,
     and t the target of D x + h, the joint optimum has the field residual r = (a D B + b A - A B t) / (A B + D^2 B + A)
     and A x = a - D r, B h = b - r.
+
+    Parameters
+    ----------
+    field : PaddedField
+        The data.
+    phase_scale, regularization, harmonicity : float
+        As for `weak_harmonic_tv`.
+    gradients : SplitGradient or SplitCurvature, optional
+        The split gradient, that of total variation unless given.
+    harmonic : ndarray, bool, optional
+        Where h is harmonic, the field's region unless given.
     """
 
-    def __init__(self, field: PaddedField, phase_scale: float, regularization: float, harmonicity: float) -> None:
+    def __init__(
+        self,
+        field: PaddedField,
+        phase_scale: float,
+        regularization: float,
+        harmonicity: float,
+        gradients: SplitGradient | SplitCurvature | None = None,
+        harmonic: np.ndarray | None = None,
+    ) -> None:
         self.field = field
         penalty = field_penalty(field)
         threshold = gradient_threshold(field)
@@ -124,8 +139,9 @@ class _Solver:
         self.laplacian_penalty = np.float32(harmonicity / _CURVATURE / penalty)
         # Share of the split Laplacian that stays in the multiplier: beta^2 / (beta^2 + penalty) where it is penalised.
         strictness = harmonicity**2 / (harmonicity**2 + harmonicity / _CURVATURE)
-        self.strictness = np.where(field.region, np.float32(strictness), np.float32(0))
-        self.gradients = SplitGradient(field.region, field.grid.spacing, threshold)
+        harmonic = field.region if harmonic is None else harmonic
+        self.strictness = np.where(harmonic, np.float32(strictness), np.float32(0))
+        self.gradients = gradients or SplitGradient(field.region, field.grid.spacing, threshold)
         self.divergence, self.curvature, self.of_laplacian, self.susceptibility, self.harmonic = (
             np.zeros(field.shape, dtype=np.float32) for _ in range(5)
         )
@@ -166,3 +182,12 @@ class _Solver:
         self.multiplier = self.misfit(self.multiplier)
         self.target -= 2 * self.multiplier
         return relative_change(previous, self.susceptibility, self.field.region)
+
+    def solve(self, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
+        """Iterate until susceptibility changes by less than `tolerance`, and return it in the padded shape."""
+        for iteration in range(max_iterations):
+            change = self.iterate()
+            progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
+            if change < tolerance:
+                break
+        return self.susceptibility
