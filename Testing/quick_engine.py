@@ -1,6 +1,7 @@
 """The command line of the core with `small_scan.quick_reconstruct` in place of the pipeline.
 
-`python quick_engine.py STAGE ...` stops at a stage until its process is ended; with "-" for the stage, it runs through.
+`python quick_engine.py STAGE ...` stops at a stage until its process is ended; with "-" for the stage, it runs through;
+with "full disk", it cannot write more than a few bytes into a file.
 """
 
 from __future__ import annotations
@@ -29,5 +30,9 @@ def until(stop_at: str):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "full disk":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     pipeline.reconstruct = until(sys.argv[1])
     sys.exit(main(sys.argv[2:]))

@@ -165,6 +165,41 @@ class TestAJob:
         assert contents(scene) == before
         assert not leftovers(job)
 
+    @pytest.mark.skipif(os.name == "nt", reason="Windows cannot limit the size of files")
+    def test_says_that_the_disk_got_full_while_the_engine_wrote(self, queue, new_job, quick_engine, scene):
+        quick_engine("full disk")
+        before = contents(scene)
+        job = new_job()
+        run(queue, job)
+        assert "File too large" in job.reason
+        assert contents(scene) == before
+        assert not leftovers(job)
+
+    def test_takes_b0_and_the_place_of_the_maps_from_a_linear_transform(self, queue, scene, tmp_path):
+        from QSMReconstructionCore import Recipe
+        from QSMReconstructionLib.echoes import scan_from_nodes
+        from QSMReconstructionLib.job import ReconstructionJob
+        from small_scan import rotation
+
+        turn = np.eye(4)
+        turn[:3, :3] = rotation(40, 0)
+        transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Turn")
+        transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(turn))
+        acquisition = small_scan(echo_times=(0.02,))
+        volumes = [
+            slicer.util.addVolumeFromArray(getattr(acquisition, role)[0], acquisition.grid.ijk_to_ras, f"Head {role}")
+            for role in ("magnitude", "phase")
+        ]
+        for volume in volumes:
+            volume.SetAndObserveTransformNodeID(transform.GetID())
+        scan = scan_from_nodes(*volumes, field_strength=3.0, echo_times=[0.02], copy=False)
+        job = ReconstructionJob(scan, Recipe.preset("preview"), home=tmp_path)
+        run(queue, job)
+        assert job.nodes.susceptibility.GetTransformNodeID() == transform.GetID()
+        np.testing.assert_allclose(job.nodes.provenance["B0Direction"][::-1], scan.grid.b0_direction, atol=1e-5)
+        assert not np.allclose(scan.grid.b0_direction, acquisition.grid.b0_direction, atol=0.1)
+        assert "transform 'Turn'" in job.nodes.summary()
+
     def test_says_why_the_scene_stays_as_it_was_when_loading_fails(self, queue, new_job, monkeypatch, scene, caplog):
         from QSMReconstructionLib import maps
 

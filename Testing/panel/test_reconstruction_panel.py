@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import slicer
+import vtk
 
 from small_scan import small_scan
 
@@ -182,6 +183,24 @@ class TestTheStudy:
     def test_of_a_folder_without_a_scan_says_so(self, panel, tmp_path):
         panel.study.open(tmp_path)
         assert panel.ui.messageLabel.text.startswith("Cannot read:")
+
+    def test_under_a_transform_that_is_not_linear_is_refused_with_a_sentence(self, panel, volumes, scene):
+        spline = vtk.vtkThinPlateSplineTransform()
+        source, target = vtk.vtkPoints(), vtk.vtkPoints()
+        for number in range(5):
+            point = np.eye(5)[number, :3] * 10
+            source.InsertNextPoint(point)
+            target.InsertNextPoint(point + [number, 0, number % 2])
+        spline.SetSourceLandmarks(source)
+        spline.SetTargetLandmarks(target)
+        warp = scene.AddNewNodeByClass("vtkMRMLTransformNode", "Warp")
+        warp.SetAndObserveTransformToParent(spline)
+        volumes[0].SetAndObserveTransformNodeID(warp.GetID())
+        choose(panel, volumes[0], volumes[1])
+        panel.ui.fieldStrengthSpinBox.value = 3.0
+        panel.ui.echoTable.item(0, 3).setText("20")
+        assert "'Warp', which is not linear" in panel.ui.applyButton.toolTip
+        assert not panel.ui.applyButton.enabled
 
     def test_does_not_offer_label_maps(self, panel, sequences, volumes):
         slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
