@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from QSMReconstructionCore.io.bids import find_scan
+from QSMReconstructionCore.io.dicom.scan import read_dicom
 from QSMReconstructionCore.io.nifti import read_header, read_nifti, write_nifti
 from QSMReconstructionCore.io.params import read_params
 from QSMReconstructionCore.io.scan import read_scan
 from QSMReconstructionCore.quality import assess_acquisition
+from scanners import MANNERS, export
 from small_scan import small_scan
 
 FUZZ = settings(
@@ -194,3 +196,42 @@ def test_any_name_of_a_file_in_a_bids_folder(tmp_path_factory, name):
         return
     with pytest.raises(ValueError, match="has no gradient-echo scan with magnitude and phase"):
         find_scan(root, "01")
+
+
+#: Tags that describe the protocol -> a value of 16 bytes that stands nowhere else in the files.
+PROTOCOL_TAGS = {
+    "RepetitionTime": "1234.56789012345", "FlipAngle": "2345.67890123456", "PixelBandwidth": "3456.78901234567",
+    "ScanOptions": "SCAN_OPTIONS_ABC", "MRAcquisitionType": "ACQUISITION_TYPE", "SoftwareVersions": "software version",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A tiny scan as DICOM that tells its protocol."""
+
+    def edit(dataset, kind, echo, k):
+        for keyword, value in PROTOCOL_TAGS.items():
+            setattr(dataset, keyword, value)
+
+    return export(tmp_path_factory.mktemp("fuzz") / "dicom", small_scan((0.004,)), MANNERS["siemens"], edit=edit)
+
+
+@settings(FUZZ, max_examples=50)
+@given(st.sampled_from(sorted(PROTOCOL_TAGS)), st.binary(min_size=16, max_size=16))
+@example("FlipAngle", b"nan             ")
+@example("RepetitionTime", b"1e999           ")
+@example("PixelBandwidth", b"1\\2\\3           ")
+def test_any_value_in_a_tag_of_the_protocol(exported, keyword, junk):
+    """None of them changes the map, so the scan is read whatever they hold."""
+    paths = sorted(exported.iterdir())
+    before = [path.read_bytes() for path in paths]
+    try:
+        for path, data in zip(paths, before):
+            assert PROTOCOL_TAGS[keyword].encode() in data
+            path.write_bytes(data.replace(PROTOCOL_TAGS[keyword].encode(), junk))
+        scan = read_dicom(exported)
+    finally:
+        for path, data in zip(paths, before):
+            path.write_bytes(data)
+    assert all(np.isfinite(value) for value in scan.protocol.values() if isinstance(value, float))
+    assert assess_acquisition(scan, preview=False)
