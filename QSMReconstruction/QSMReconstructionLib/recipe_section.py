@@ -67,9 +67,11 @@ class RecipeSection:
         self._parameters.EndModify(modifying)
 
     def change(self, stage: str, values: dict) -> None:
-        """Replace a stage's part of the recipe."""
-        stages = dict(recipe_of(self._parameters).stages)
-        self._keep(Recipe({**stages, stage: values}))
+        """Replace a stage's part of the recipe, and another method that no longer fits a new one."""
+        recipe = recipe_of(self._parameters)
+        if values["method"] != recipe.stages[stage]["method"]:
+            recipe = recipe.with_method(stage, values["method"])
+        self._keep(Recipe({**recipe.stages, stage: values}))
 
     def _keep(self, recipe: Recipe) -> None:
         """Keep a recipe, if it is not the preset as it is."""

@@ -238,6 +238,13 @@ class TestTheRecipe:
                     assert "Default: " in editor.toolTip, parameter.name
                     assert len(editor.toolTip.splitlines()) > 1, parameter.name
 
+    def test_changes_the_background_method_with_the_inversion_that_needs_another(self, panel):
+        forms = panel.recipe.forms
+        for inversion, background in (("tfi", "no_removal"), ("medi", "vsharp")):
+            form = forms["inversion"]
+            form.methodComboBox.activated.emit(form.methodComboBox.findText(inversion))
+            assert (form.method.name, forms["background"].method.name) == (inversion, background)
+
     def test_keeps_a_changed_parameter_and_forgets_it_with_another_preset(self, panel):
         from QSMReconstructionLib.study import recipe_of
 
