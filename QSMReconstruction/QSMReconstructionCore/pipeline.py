@@ -13,6 +13,7 @@ import numpy as np
 from .acquisition import Acquisition, checked_mask
 from .background import LocalField, TotalField
 from .fieldmapping import FieldMap
+from .fieldmapping.refilling import refilled
 from .grid import Grid
 from .methods import method
 from .progress import Progress, no_progress, part_of
@@ -214,8 +215,10 @@ class _Run:
         self, acquisition: Acquisition, field_map: FieldMap, mask: np.ndarray, reference_region: np.ndarray | None
     ) -> tuple[LocalField, np.ndarray]:
         """Local field and susceptibility, not referenced, of the voxels of a mask."""
-        weights = weights_of(field_map.noise, mask)
-        local_field = self.stage("background", field_map.field, mask, acquisition.grid, weights=weights)
+        field, noise, filled = refilled(field_map.field, field_map.noise, mask)
+        weights = weights_of(noise, mask)
+        local_field = self.stage("background", field, mask, acquisition.grid, weights=weights)
+        local_field = local_field.distrusting(filled, field_map.noise)
         weights = weights_of(local_field.noise, local_field.mask)
         if self.recipe.stages["inversion"].get("evenness"):  # only then does the inversion depend on the reference
             self.key = _key(self.key, _digest(reference_region))

@@ -10,6 +10,7 @@ import scipy.ndimage
 
 from QSMReconstructionCore.acquisition import Acquisition
 from QSMReconstructionCore.background.vsharp import vsharp
+from QSMReconstructionCore.fieldmapping.refilling import refilled
 from QSMReconstructionCore.inversion.medi import medi
 from QSMReconstructionCore.inversion.tkd import tkd
 from QSMReconstructionCore.masking.surroundings import surroundings
@@ -175,9 +176,10 @@ def test_two_passes_keep_the_reliable_voxels_of_the_first(scan, default, cache):
 
     background, inversion = (dict(recipe.stages[stage]) for stage in ("background", "inversion"))
     del background["method"], inversion["method"]
-    weights = weights_of(twice.field_map.noise, reliable)
+    field, noise, filled = refilled(twice.field_map.field, twice.field_map.noise, reliable)
     grid = scan.acquisition.grid
-    local = vsharp(twice.field_map.field, reliable, grid, weights=weights, **background)
+    local = vsharp(field, reliable, grid, weights=weights_of(noise, reliable), **background)
+    local = local.distrusting(filled, twice.field_map.noise)
     weights = weights_of(local.noise, local.mask)
     first = tkd(local.field, reliable, grid, weights=weights, **inversion)
     found = twice.susceptibility[reliable]

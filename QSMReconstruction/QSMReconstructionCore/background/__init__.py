@@ -38,6 +38,12 @@ class LocalField:
         field, noise = (np.where(mask, a, np.float32(0)) for a in (self.field, self.noise))
         return replace(self, field=field, mask=self.mask & mask, noise=noise)
 
+    def distrusting(self, voxels: np.ndarray, noise: np.ndarray) -> LocalField:
+        """The same field with at least the noise given, in ppm, in some voxels; unknown where that is 0."""
+        known = (self.noise > 0) & (noise > 0)
+        doubted = np.where(known, np.maximum(self.noise, noise), np.float32(0))
+        return replace(self, noise=np.where(voxels, doubted, self.noise))
+
     @classmethod
     def within(
         cls,
