@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from inversion_scene import SHAPE, scene
 
-from QSMReconstructionCore.inversion.edge_sparing import penalized_differences, without_outliers
+from QSMReconstructionCore.inversion.edge_sparing import without_outliers
+from QSMReconstructionCore.inversion.edges import penalized_differences
 from QSMReconstructionCore.inversion.medi import medi
 from QSMReconstructionCore.inversion.padded_field import PaddedField
 from QSMReconstructionCore.numerics.gradient import adjoint_gradient, differences_within, gradient

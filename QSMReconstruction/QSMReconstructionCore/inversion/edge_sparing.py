@@ -8,7 +8,7 @@ import numpy as np
 
 from ..numerics.conjugate_gradients import conjugate_gradients
 from ..numerics.fourier import forward, inverse
-from ..numerics.gradient import adjoint_gradient, differences_within, gradient
+from ..numerics.gradient import adjoint_gradient, gradient
 from ..progress import Progress
 from .padded_field import PaddedField
 
@@ -26,7 +26,7 @@ class EdgeSparingFit:
     ----------
     field : PaddedField
         The data f with their weights W, and the dipole kernel D.
-    penalized : ndarray, float32, shape (3, k, j, i)
+    penalized : ndarray, bool, shape (3, k, j, i)
         M: 1 for each difference to penalise, 0 elsewhere.
     phase_scale : float or None
         s, in rad/ppm; None is the limit of small s, the squared misfit of the field.
@@ -141,45 +141,6 @@ class EdgeSparingFit:
 def _scaling(scale: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     square = np.square(scale)
     return lambda residual: square * residual
-
-
-def penalized_differences(padded: PaddedField, magnitude: np.ndarray | None, edge_share: float) -> np.ndarray:
-    """1 for each difference to penalise, 0 at edges of the magnitude and where the region ends.
-
-    Parameters
-    ----------
-    padded : PaddedField
-    magnitude : ndarray, shape (k, j, i) or (echo, k, j, i), or None
-        None knows no edges.
-    edge_share : float
-        Share of the differences inside the region that are edges if the field is known on both sides.
-
-    Returns
-    -------
-    ndarray, float32, shape (3, k, j, i) padded
-
-    Raises
-    ------
-    ValueError
-        If the magnitude has another shape.
-    """
-    within = differences_within(padded.region)
-    if magnitude is None:
-        return within.astype(np.float32)
-    magnitude = np.asarray(magnitude, dtype=np.float32)
-    if magnitude.shape[-3:] != padded.grid.shape or magnitude.ndim not in (3, 4):
-        raise ValueError(
-            f"magnitude must have the shape {padded.grid.shape}, echoes first if there are several, "
-            f"but got {magnitude.shape}."
-        )
-    part = magnitude[(..., *padded.box)]
-    combined = np.zeros(padded.shape, dtype=np.float32)
-    combined[padded.inside] = part if part.ndim == 3 else np.sqrt(np.einsum("ekji,ekji->kji", part, part))
-    steepness = np.abs(gradient(combined, padded.grid.spacing))
-    edges = steepness > np.quantile(steepness[within], 1 - edge_share)
-    # What the field does not tell must come from the neighbours, edge or not.
-    edges &= differences_within(padded.precision > 0)
-    return (within & ~edges).astype(np.float32)
 
 
 def without_outliers(weight: np.ndarray, misfit: np.ndarray, outlier: float) -> np.ndarray:

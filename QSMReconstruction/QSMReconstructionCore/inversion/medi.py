@@ -12,7 +12,8 @@ from ..numerics.fourier import forward, inverse
 from ..numerics.sphere import sphere_spectrum
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
-from .edge_sparing import EdgeSparingFit, penalized_differences
+from .edge_sparing import EdgeSparingFit
+from .edges import penalized_differences
 from .padded_field import PaddedField
 
 

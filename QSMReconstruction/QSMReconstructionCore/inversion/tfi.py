@@ -9,7 +9,8 @@ import numpy as np
 from ..grid import Grid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
-from .edge_sparing import EdgeSparingFit, penalized_differences
+from .edge_sparing import EdgeSparingFit
+from .edges import penalized_differences
 from .padded_field import PaddedField
 
 

@@ -7,20 +7,28 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from .fourier import available_cores
+from .gradient import differences_within
 
 
 class SplitGradient:
     """The split variable z1 = grad x of the total variation and its multiplier, updated slab by slab.
 
     The multiplier is all that is stored: with v = grad x + u, shrinking gives u = v min(1, t / |v|) and z - u = v - 2u.
-    Differences that cross the border of the region are not penalised: there u = 0.
+    Differences that cross the border of the region are not penalised: there u = 0. The same holds for differences that
+    `penalized`, of shape (3, k, j, i), leaves out.
     """
 
-    def __init__(self, region: np.ndarray, spacing: tuple[float, float, float], threshold: np.float32) -> None:
+    def __init__(
+        self,
+        region: np.ndarray,
+        spacing: tuple[float, float, float],
+        threshold: np.float32,
+        penalized: np.ndarray | None = None,
+    ) -> None:
         self.spacing = tuple(np.float32(h) for h in spacing)
         self.threshold = threshold
         self.multiplier = np.zeros((3, *region.shape), dtype=np.float32)
-        self.region = region
+        self.penalized = differences_within(region) if penalized is None else penalized
         self.slabs = [slice(s, min(s + 8, region.shape[0])) for s in range(0, region.shape[0], 8)]
 
     def update(self, x: np.ndarray, divergence: np.ndarray) -> None:
@@ -32,25 +40,21 @@ class SplitGradient:
 
     def _update_slab(self, x: np.ndarray, divergence: np.ndarray, slab: slice) -> np.ndarray:
         following = slab.stop % x.shape[0]
-        here, region = x[slab], self.region[slab]
+        here = x[slab]
         split = np.empty((3, *here.shape), dtype=np.float32)
-        within = np.zeros((3, *here.shape), dtype=bool)
         np.subtract(here[1:], here[:-1], out=split[0, :-1])
         np.subtract(x[following], here[-1], out=split[0, -1])
-        np.logical_and(region[1:], region[:-1], out=within[0, :-1])
-        np.logical_and(self.region[following], region[-1], out=within[0, -1])
         for axis in (1, 2):
             ahead, back, last, first = (
                 [slice(None)] * axis + [s] for s in (slice(1, None), slice(None, -1), slice(-1, None), slice(0, 1))
             )
             for target, source in ((back, ahead), (last, first)):
                 np.subtract(here[tuple(source)], here[tuple(target)], out=split[axis][tuple(target)])
-                np.logical_and(region[tuple(source)], region[tuple(target)], out=within[axis][tuple(target)])
         for axis, h in enumerate(self.spacing):
             split[axis] /= h
         multiplier = self.multiplier[:, slab]
         split += multiplier
-        np.multiply(split, within, out=multiplier)
+        np.multiply(split, self.penalized[:, slab], out=multiplier)
         length = np.sqrt(np.einsum("akji,akji->kji", multiplier, multiplier))
         np.maximum(length, self.threshold, out=length)
         np.divide(self.threshold, length, out=length)
