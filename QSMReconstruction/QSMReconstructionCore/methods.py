@@ -40,6 +40,7 @@ from .inversion.tikhonov import tikhonov
 from .inversion.tkd import tkd
 from .inversion.tsvd import tsvd
 from .inversion.weak_harmonic_tv import weak_harmonic_tv
+from .inversion.weighted_tikhonov import weighted_tikhonov
 from .inversion.weighted_tv import weighted_tv
 from .masking.brain_extraction import brain_extraction
 from .masking.combined import combined
@@ -75,7 +76,7 @@ _LISTED = {
     "background": (vsharp, sharp, resharp, ismv, pdf, lbv, no_removal),
     "inversion": (
         weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi, ilsqr,
-        tgv, tfi, single_step_tgv,
+        weighted_tikhonov, tgv, tfi, single_step_tgv,
     ),
     "reference": (whole_brain, csf, region, no_reference),
     "r2star": (arlo,),

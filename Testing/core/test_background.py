@@ -9,6 +9,7 @@ from background_scene import SHAPE, scene
 
 from QSMReconstructionCore.background import TotalField
 from QSMReconstructionCore.background.no_removal import no_removal
+from QSMReconstructionCore.background.solid_harmonics import remove_solid_harmonics
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.progress import Cancelled
@@ -183,6 +184,15 @@ def test_it_reports_increasing_progress_and_can_be_cancelled_at_any_report(remov
 
     with pytest.raises(Cancelled):
         found_by(remove, background, mask, grid, progress=cancel)
+
+
+@every_method
+def test_residual_harmonics_are_removed_on_request(remove):
+    grid, mask, background, local = scene()
+    plain = found_by(remove, local + background, mask, grid)
+    found = found_by(remove, local + background, mask, grid, residual_degree=1)
+    np.testing.assert_allclose(found.field, remove_solid_harmonics(plain, grid, degree=1).field, atol=1e-6)
+    assert np.abs(found.field - plain.field).max() > 1e-5
 
 
 def test_without_removal_the_total_field_is_handed_on_where_it_can_be_relied_on():

@@ -15,6 +15,7 @@ from QSMReconstructionCore.inversion.splitting import laplacian_spectrum
 from QSMReconstructionCore.inversion.tikhonov import tikhonov
 from QSMReconstructionCore.inversion.tkd import tkd
 from QSMReconstructionCore.inversion.tsvd import tsvd
+from QSMReconstructionCore.inversion.weighted_tikhonov import weighted_tikhonov
 from QSMReconstructionCore.inversion.weighted_tv import weighted_tv
 from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.numerics.dipole import dipole_kernel
@@ -37,6 +38,7 @@ LEAST_CORRELATION = {
     "medi": 0.95,
     "ilsqr": 0.85,
     "tfi": 0.95,
+    "weighted_tikhonov": 0.85,
     "tgv": 0.97,
     "single_step_tgv": 0.85,
 }
@@ -92,7 +94,7 @@ def test_the_field_where_the_weight_is_zero_does_not_matter(found):
     np.testing.assert_array_equal(once, again)
 
 
-@pytest.mark.parametrize("method", [tkd, tsvd, tikhonov, ilsqr])
+@pytest.mark.parametrize("method", [tkd, tsvd, tikhonov, ilsqr, weighted_tikhonov])
 def test_methods_without_a_scale_of_their_own_are_linear(method):
     grid, mask, _, field = scene()
     np.testing.assert_allclose(method(4 * field, mask, grid), 4 * method(field, mask, grid), atol=2e-5)
@@ -149,6 +151,32 @@ def test_tikhonov_with_a_huge_penalty_is_a_matched_filter(regularizer):
     expected = padded.whole(inverse(forward(padded.convolved(padded.data)) / gain, padded.shape)) / 100**2
     error = np.linalg.norm(found - expected)
     assert error < (2e-4 if regularizer == "identity" else 0.02) * np.linalg.norm(expected)
+
+
+def test_with_even_noise_weighted_tikhonov_is_the_closed_form_away_from_the_edge():
+    grid, _, _, field = scene()
+    everywhere = np.ones(SHAPE, dtype=bool)
+    settings = {"regularizer": "identity", "regularization": 300.0}
+    closed = tikhonov(field, everywhere, grid, **settings)
+    found = weighted_tikhonov(field, everywhere, grid, tolerance=1e-4, **settings)
+    middle = (slice(12, -12),) * 3
+    assert np.linalg.norm((found - closed)[middle]) < 0.05 * np.linalg.norm(closed[middle])
+
+
+@pytest.mark.parametrize("regularizer", ["identity", "gradient"])
+def test_weighted_tikhonov_trusts_voxels_by_their_noise(regularizer):
+    grid, mask, susceptibility, field = scene()
+    noisy = np.zeros(SHAPE, dtype=bool)
+    noisy[:, :, 24:30] = True
+    spread = np.where(noisy, 0.05, 0.0005)
+    data = np.where(mask, field + spread * np.random.default_rng(0).standard_normal(SHAPE), 0).astype(np.float32)
+    weights = np.where(mask, 1 / spread, 0).astype(np.float32)
+    weighted, unweighted = (
+        method(data, mask, grid, weights=weights, regularizer=regularizer, regularization=20.0)
+        for method in (weighted_tikhonov, tikhonov)
+    )
+    errors = [np.linalg.norm((found - susceptibility)[mask & ~noisy]) for found in (weighted, unweighted)]
+    assert errors[0] < 0.7 * errors[1]
 
 
 @pytest.mark.parametrize("shape", [(20, 22, 18), (17, 19, 21)])

@@ -13,6 +13,7 @@ from ..numerics.crop import bounding_box
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
+from .solid_harmonics import remove_solid_harmonics
 from .spherical_mean import SphericalMean
 from .trusted_voxels import trusted_voxels
 
@@ -27,6 +28,7 @@ def resharp(
     regularization: Annotated[float, Parameter("Regularization", range=(1e-8, 1.0))] = 1e-4,
     tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-3,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 50,
+    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by spherical mean values with Tikhonov regularization (RESHARP).
@@ -50,6 +52,9 @@ def resharp(
         Stop when the residual of the normal equations has fallen to this share.
     max_iterations : int
         Stop at the latest after so many iterations.
+    residual_degree : int
+        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
+        none, which is best on the head phantom.
     progress : callable
         See `progress`.
 
@@ -104,4 +109,5 @@ def resharp(
         progress(iteration / max_iterations, f"iteration {iteration}, residual {100 * step.residual:.1f} %")
         if step.residual < tolerance or iteration == max_iterations:
             break
-    return LocalField.within(local, mean.interior, box, grid, weights)
+    local_field = LocalField.within(local, mean.interior, box, grid, weights)
+    return remove_solid_harmonics(local_field, grid, degree=residual_degree)

@@ -21,6 +21,7 @@ def sharp(
     weights: np.ndarray | None = None,
     radius: Annotated[float, Parameter("Sphere radius", unit="mm", range=(0.3, 40))] = 6.0,
     threshold: Annotated[float, Parameter("Deconvolution threshold", range=(0.0, 0.5))] = 0.05,
+    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by spherical mean values of one radius (SHARP).
@@ -40,6 +41,9 @@ def sharp(
         Of the sphere, in mm. A larger one keeps more of the low spatial frequencies, in a smaller mask.
     threshold : float
         Frequencies at which the filter passes less than this share are set to zero.
+    residual_degree : int
+        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
+        none, which is best on the head phantom.
     progress : callable
         See `progress`.
 
@@ -65,5 +69,5 @@ def sharp(
     """
     return vsharp(
         field, mask, grid, weights=weights, largest_radius=radius, smallest_radius=radius, threshold=threshold,
-        progress=progress,
+        residual_degree=residual_degree, progress=progress,
     )

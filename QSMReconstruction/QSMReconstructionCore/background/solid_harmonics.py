@@ -25,8 +25,8 @@ def remove_solid_harmonics(
     grid : Grid
         Geometry.
     degree : int
-        Highest degree, 0 to 8. There are (degree + 1)^2 harmonics: 0 is a constant, 1 adds gradients, 2 is what a
-        scanner shims.
+        Highest degree, 0 to 8, or -1 to remove nothing. There are (degree + 1)^2 harmonics: 0 is a constant, 1 adds
+        gradients, 2 is what a scanner shims.
     progress : callable
         See `progress`.
 
@@ -52,8 +52,10 @@ def remove_solid_harmonics(
     ----------
     Schweser et al., NMR Biomed 2017, 10.1002/nbm.3604
     """
+    if degree == -1:
+        return local
     if degree != int(degree) or not 0 <= degree <= _HIGHEST_DEGREE:
-        raise ValueError(f"degree must be a whole number from 0 to {_HIGHEST_DEGREE}, but got {degree}.")
+        raise ValueError(f"degree must be a whole number from -1 to {_HIGHEST_DEGREE}, but got {degree}.")
     fit = _Fit(local, grid, int(degree), part_of(progress, 0.0, 0.5))
     field = local.field - fit(local.field, part_of(progress, 0.5, 1.0))
 

@@ -15,6 +15,7 @@ from ..numerics.sphere import sphere_spectrum, sphere_weights
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import LocalField
+from .solid_harmonics import remove_solid_harmonics
 from .trusted_voxels import trusted_voxels
 
 
@@ -28,6 +29,7 @@ def vsharp(
     smallest_radius: Annotated[float, Parameter("Smallest sphere radius", unit="mm", range=(0.3, 20))] = 1.0,
     radius_step: Annotated[float, Parameter("Step between radii", unit="mm", range=(0.2, 10))] = 1.0,
     threshold: Annotated[float, Parameter("Deconvolution threshold", range=(0.0, 0.5))] = 0.05,
+    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by spherical mean values of varying radius (V-SHARP).
@@ -46,6 +48,9 @@ def vsharp(
         In mm. Each voxel uses the largest sphere around it that lies in the mask.
     threshold : float
         Frequencies at which the filter of the largest sphere passes less than this share are set to zero.
+    residual_degree : int
+        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
+        none, which is best on the head phantom.
     progress : callable
         See `progress`.
 
@@ -98,7 +103,8 @@ def vsharp(
         gone[box] = np.where(spheres.valid, inside - spheres.local_field(inside), np.float32(0))
         return gone
 
-    return LocalField(local, valid, noise, lost)
+    local_field = LocalField(local, valid, noise, lost)
+    return remove_solid_harmonics(local_field, grid, degree=residual_degree)
 
 
 def _radii(largest: float, smallest: float, step: float, spacing: tuple[float, float, float]) -> list[float]:
