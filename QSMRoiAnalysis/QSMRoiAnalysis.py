@@ -226,6 +226,45 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
         logging.info(f"Measured {len(rows)} regions of '{mapNode.GetName()}' in {time.monotonic() - began:.1f} s")
         return tableNode
 
+    def labelFromAtlas(self, mapNode, atlasFolder, magnitude=None, t1w=None, transform=None, progress=None):
+        """Label the regions of a map by an atlas, and add them to the scene.
+
+        Parameters
+        ----------
+        mapNode : vtkMRMLScalarVolumeNode
+            Susceptibility map; it is not resampled.
+        atlasFolder : path
+            Folder with `atlas.json`, which names template, labels, license and citation.
+        magnitude : vtkMRMLScalarVolumeNode, optional
+            Of the same scan, on the voxels of the map.
+        t1w : vtkMRMLScalarVolumeNode, optional
+            A T1-weighted image of the subject, on any voxels.
+        transform : vtkMRMLTransformNode, optional
+            Brings the template onto the subject, made elsewhere. Nothing is registered then.
+        progress : callable, optional
+            Called with the fraction done and a message; may raise `Cancelled`.
+
+        Returns
+        -------
+        AtlasLabels
+            Its `segmentation` has one segment for each region, `transform` brings the template onto the subject when
+            it is hardened on it, and `notes` says in sentences what to look at.
+
+        Raises
+        ------
+        ValueError, Cancelled
+            If the data cannot be labeled, or `progress` cancelled. The scene is then as it was.
+        """
+        from QSMReconstructionCore.progress import no_progress
+        from QSMRoiAnalysisLib.atlas_labels import label_from_atlas
+
+        began = time.monotonic()
+        labels = label_from_atlas(
+            mapNode, atlasFolder, magnitude=magnitude, t1w=t1w, transform=transform, progress=progress or no_progress
+        )
+        logging.info(f"Labeled '{mapNode.GetName()}' by an atlas in {time.monotonic() - began:.1f} s")
+        return labels
+
 
 class QSMRoiAnalysisTest(ScriptedLoadableModuleTest):
     """Self-test that also runs inside the application."""

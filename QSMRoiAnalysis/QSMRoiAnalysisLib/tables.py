@@ -54,7 +54,7 @@ def add_table(rows: Sequence[Measurement], remarks: Sequence[str], volume, segme
     with slicer.util.NodeModify(table):
         fill_table(table, rows)
         _set_provenance(table, rows[0], remarks, volume, segmentation)
-    _place_beside(table, volume)
+    place_beside(table, volume)
     return table
 
 
@@ -106,7 +106,7 @@ def _set_provenance(table, row: Measurement, remarks: Sequence[str], volume, seg
         table.SetAttribute(name, value)
 
 
-def _place_beside(node, neighbor) -> None:
+def place_beside(node, neighbor) -> None:
     """Put a node into the subject hierarchy folder of its neighbor."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     neighbor_item = hierarchy.GetItemByDataNode(neighbor)
