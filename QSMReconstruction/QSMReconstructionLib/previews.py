@@ -6,6 +6,7 @@ import numpy as np
 import slicer
 import vtk
 
+from QSMReconstructionCore.methods import method
 from QSMReconstructionCore.pipeline import weights_of
 from QSMReconstructionCore.preview import box_around, preview_inversion
 from QSMReconstructionCore.recipe import Recipe
@@ -40,6 +41,9 @@ def update_preview(volume, recipe: Recipe):
     field_node, noise_node = map_of(volume, "localField"), map_of(volume, "fieldNoise")
     if field_node is None or noise_node is None:
         raise ValueError("The local field and its noise are needed for a preview. Keep them among the outputs.")
+    name = recipe.stages["inversion"]["method"]
+    if method("inversion", name).works_on_total_field:
+        raise ValueError(f"{name} works on the total field, whose sources lie outside any box. It has no preview.")
     array, grid = slicer.util.arrayFromVolume(volume), grid_of(volume)
     mask = array != 0
     magnitude = magnitude_of(volume)

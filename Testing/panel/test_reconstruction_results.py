@@ -103,6 +103,15 @@ def test_a_preview_says_what_it_lacks(finished_panel, scene):
     assert preview() is None
 
 
+def test_a_single_step_inversion_has_no_preview_and_says_so(finished_panel):
+    ui = finished_panel.ui
+    form = finished_panel.recipe.forms["inversion"]
+    form.methodComboBox.activated.emit(form.methodComboBox.findText("tfi"))
+    ui.previewCheckBox.checked = True
+    assert "tfi works on the total field" in ui.previewMessageLabel.text
+    assert preview() is None
+
+
 def test_the_report_is_saved_with_the_scene_and_opened_in_a_browser(finished_panel, scene, monkeypatch, tmp_path):
     import qt
 
