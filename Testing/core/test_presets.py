@@ -8,7 +8,7 @@ import pytest
 
 from QSMReconstructionCore.commandline import main
 from QSMReconstructionCore.inversion.weak_harmonic_tv import weak_harmonic_tv
-from QSMReconstructionCore.metrics import nrmse
+from QSMReconstructionCore.metrics import correlation, nrmse
 from QSMReconstructionCore.phantom import head_phantom
 from QSMReconstructionCore.pipeline import reconstruct
 from QSMReconstructionCore.presets import PRESETS
@@ -50,6 +50,14 @@ def test_weights_over_their_median_do_not_feel_the_noise_level():
         regularization=5e-4 * np.median(weights[mask]) ** 2, harmonicity=12.0 * np.median(weights[mask]),
     )
     assert nrmse(by_noise, quiet, mask) < 1
+
+
+def test_the_single_step_preset_removes_no_background_and_finds_the_head():
+    stages = Recipe.preset("single_step").stages
+    assert stages["background"]["method"] == "no_removal" and stages["inversion"]["method"] == "single_step_tgv"
+    scan = head_phantom(**COARSE, echo_times=(0.003, 0.008, 0.013))
+    result = reconstruct(scan.acquisition, "single_step", mask=scan.mask)
+    assert correlation(result.susceptibility, scan.susceptibility, scan.mask) > 0.75
 
 
 def test_the_single_echo_preset_is_better_for_a_single_echo():

@@ -250,18 +250,18 @@ class TestTheRecipe:
 
         slicer.util.findChild(panel.parent, "background.largest_radius").value = 9
         entry = slicer.util.findChild(panel.parent, "inversion.regularization")
-        entry.text = "1e2"
+        entry.text = "2e2"
         entry.editingFinished.emit()
         recipe = recipe_of(panel._parameterNode)
         assert recipe.stages["background"]["largest_radius"] == 9
-        assert recipe.stages["inversion"]["regularization"] == 100
+        assert recipe.stages["inversion"]["regularization"] == 200
         assert "Changed below" in panel.ui.presetPurposeLabel.text
         assert entry is slicer.util.findChild(panel.parent, "inversion.regularization")  # and keeps the focus
         entry.text = "-1"
         entry.editingFinished.emit()
-        assert entry.text == "100"
+        assert entry.text == "200"
         panel.ui.presetComboBox.activated.emit(0)
-        assert recipe_of(panel._parameterNode).stages["inversion"]["regularization"] != 100
+        assert recipe_of(panel._parameterNode).stages["inversion"]["regularization"] != 200
         assert panel._parameterNode.recipe == ""
 
     def test_takes_back_an_entry_that_is_not_allowed(self, panel):
