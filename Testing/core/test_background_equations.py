@@ -7,6 +7,7 @@ import pytest
 import scipy.ndimage
 from background_scene import scene
 
+from QSMReconstructionCore.background.iharperella import _Completion, iharperella
 from QSMReconstructionCore.background.ismv import ismv
 from QSMReconstructionCore.background.lbv import lbv
 from QSMReconstructionCore.background.pdf import _OuterDipoles, pdf
@@ -14,6 +15,7 @@ from QSMReconstructionCore.background.resharp import resharp
 from QSMReconstructionCore.background.spherical_mean import SphericalMean
 from QSMReconstructionCore.background.trusted_voxels import trusted_voxels
 from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.numerics.crop import bounding_box
 
 SPACINGS = [(1.0, 1.0, 1.0), (2.5, 1.0, 1.2)]
 
@@ -134,6 +136,29 @@ def test_the_normal_operator_of_pdf_is_symmetric_and_positive_and_its_sources_li
     assert inner(dipoles.adjoint(field), x) == pytest.approx(
         inner(weighted, dipoles.field(x)[dipoles.inside]), abs=1e-5 * size(weighted, x)
     )
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_the_normal_operator_of_iharperella_is_symmetric_and_positive_and_changes_nothing_that_is_known(spacing):
+    shape = (14, 17, 16)
+    mask = ellipsoid(shape)
+    weights = np.where(mask, np.abs(random_volume(shape, 0)) + 0.1, 0).astype(np.float32)
+    completion = _Completion(mask, weights, Grid(shape, spacing), 6.0)
+    x, y = (np.where(completion.interior, 0, random_volume(completion.shape, seed)) for seed in (1, 2))
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    forth, back = inner(completion.normal(x), y), inner(x, completion.normal(y))
+    assert forth == pytest.approx(back, abs=1e-5 * size(x, completion.normal(y)))
+    assert inner(completion.normal(x), x) > 0
+    assert not completion.normal(x)[completion.interior].any()
+
+
+def test_iharperella_keeps_the_laplacian_of_the_field():
+    grid, mask, background, local = scene()
+    found = iharperella(background + local, mask, grid, peel=0)
+    box = bounding_box(mask)
+    crop = _Completion(mask[box], mask[box].astype(np.float32), grid, 20.0)
+    kept, true = (crop.laplacian(np.where(mask, f, 0)[box].astype(np.float32)) for f in (found.field, local))
+    assert np.linalg.norm(kept - true) < 0.05 * np.linalg.norm(true)
 
 
 def test_the_scale_of_a_source_of_pdf_is_that_of_its_weighted_field():

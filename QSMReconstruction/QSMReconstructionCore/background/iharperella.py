@@ -1,0 +1,180 @@
+"""iHARPERELLA: background field removal by completing the Laplacian of the field outside the mask."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import scipy.ndimage
+
+from ..acquisition import checked_mask, checked_volume
+from ..grid import Grid
+from ..numerics.conjugate_gradients import conjugate_gradients
+from ..numerics.crop import bounding_box
+from ..numerics.fourier import fast_shape, forward, frequencies, inverse
+from ..parameter import Parameter
+from ..progress import Progress, no_progress
+from . import LocalField
+from .solid_harmonics import remove_solid_harmonics
+from .trusted_voxels import trusted_voxels
+
+
+def iharperella(
+    field: np.ndarray,
+    mask: np.ndarray,
+    grid: Grid,
+    *,
+    weights: np.ndarray | None = None,
+    margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 20.0,
+    peel: Annotated[int, Parameter("Layers of voxels left out of the result", range=(0, 20))] = 1,
+    tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-3,
+    max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 100,
+    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
+    progress: Progress = no_progress,
+) -> LocalField:
+    """Remove the background field by finding the Laplacian outside that makes the local field least (iHARPERELLA).
+
+    Parameters
+    ----------
+    field : ndarray, float32, shape (k, j, i)
+        Total field in ppm. Only its Laplacian inside the mask counts.
+    mask : ndarray, bool, shape (k, j, i)
+        The brain.
+    grid : Grid
+        Geometry.
+    weights : ndarray, float32, shape (k, j, i), optional
+        Reciprocal of the noise sd of `field`, in 1/ppm: the weight of each voxel. Very noisy voxels at the edge of the
+        mask, and hopeless ones inside, are left out. Without weights, all voxels count alike.
+    margin : float
+        Width of the volume around the mask's box in which the Laplacian is completed, in mm.
+    peel : int
+        Layers at the edge of the mask that are left out of the result, the one without a Laplacian of its own included.
+    tolerance : float
+        Stop when the residual of the normal equations has fallen to this share.
+    max_iterations : int
+        Stop at the latest after so many iterations.
+    residual_degree : int
+        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
+        none.
+    progress : callable
+        See `progress`.
+
+    Returns
+    -------
+    LocalField
+        Its mask is all of the mask but the peeled layers and the voxels left out.
+
+    Raises
+    ------
+    ValueError
+        If arrays do not fit together, no voxel has a weight, or peeling leaves nothing of the mask.
+
+    Notes
+    -----
+    The local field is that of a Laplacian which is the field's own inside the mask and q around it, in a periodic
+    volume: f_L = laplacian^-1 (laplacian f + q), with the q that minimises ||W f_L||^2, W = 1 / noise. Sources outside
+    have no Laplacian inside, so that they leave no trace. The published method takes the Laplacian from the wrapped
+    phase, sin and cos; of a field that is unwrapped without errors it is the same. Solved by conjugate gradients on the
+    normal equations, each voxel of q scaled by the size of its weighted field. Two pairs of Fourier transforms of the
+    widened volume for each iteration and five more.
+
+    References
+    ----------
+    Li et al., NMR Biomed 2014, 10.1002/nbm.3056
+    """
+    mask = checked_mask(mask, grid.shape)
+    field = checked_volume("field", field, grid.shape)
+    weights = mask.astype(np.float32) if weights is None else checked_volume("weights", weights, grid.shape)
+    box = bounding_box(mask)
+    trusted = trusted_voxels(mask[box], weights[box])
+    valid = scipy.ndimage.binary_erosion(trusted, iterations=peel) if peel else trusted
+    if not valid.any():
+        raise ValueError(
+            f"peel must leave some of the mask, but {peel} layer(s) leave nothing. Choose fewer or a larger mask."
+        )
+    progress(0.0, "Laplacian of the field")
+    completion = _Completion(trusted, weights[box], grid, margin)
+    known = completion.laplacian(np.where(trusted, field[box], np.float32(0)))
+    right = completion.adjoint(completion.field(known))
+    np.negative(right, out=right)
+    local = completion.field(known)
+    for iteration, step in enumerate(
+        conjugate_gradients(completion.normal, right, completion.precondition), start=1
+    ):
+        progress(iteration / max_iterations, f"iteration {iteration}, residual {100 * step.residual:.1f} %")
+        if step.residual < tolerance or iteration == max_iterations:
+            local = completion.field(known + step.solution)
+            break
+    local_field = LocalField.within(local[completion.inside], valid, box, grid, weights)
+    return remove_solid_harmonics(local_field, grid, degree=residual_degree)
+
+
+#: Voxels of the Laplacian whose scale would exceed that of those next to the mask by more than this share it.
+_LARGEST_SCALE = 100.0
+
+
+class _Completion:
+    """The weighted least-squares problem of a Laplacian outside a mask, in a volume widened by a margin.
+
+    Attributes
+    ----------
+    inside : tuple of slice
+        The mask's box in the widened volume.
+    """
+
+    def __init__(self, mask: np.ndarray, weights: np.ndarray, grid: Grid, margin: float) -> None:
+        self.shape = fast_shape(mask.shape, tuple(2 * int(np.ceil(margin / h)) for h in grid.spacing))
+        self.inside = tuple(slice(0, n) for n in mask.shape)
+        self.interior = np.zeros(self.shape, dtype=bool)
+        self.interior[self.inside] = scipy.ndimage.binary_erosion(mask)
+        square = np.float32(0)
+        for f, h in zip(frequencies(self.shape, grid.spacing), grid.spacing):
+            square = square + ((2 * np.cos(2 * np.pi * f * h) - 2) / h**2).astype(np.float32)
+        self.spacing = grid.spacing
+        self.inverse_laplacian = np.divide(1, square, out=np.zeros_like(square), where=square != 0)
+        # Relative to the largest, so that single precision suffices.
+        self.precision = np.zeros(self.shape, dtype=np.float32)
+        np.square(weights / weights[mask].max(), out=self.precision[self.inside], where=mask)
+        self.scale = self._scale()
+
+    def _scale(self) -> np.ndarray:
+        """Reciprocal of the weighted norm of the field of each voxel of the Laplacian, 0 where that is known."""
+        single = inverse(self.inverse_laplacian.astype(np.complex64), self.shape)
+        spectrum = forward(np.square(single, out=single))
+        spectrum *= forward(self.precision)
+        scale = np.sqrt(np.maximum(inverse(spectrum, self.shape), 0))
+        np.maximum(scale, scale.max() / np.float32(_LARGEST_SCALE), out=scale)
+        np.divide(1, scale, out=scale)
+        scale[self.interior] = 0
+        return scale
+
+    def laplacian(self, field: np.ndarray) -> np.ndarray:
+        """Laplacian of a field in the mask's box where all its neighbours lie in the mask, 0 elsewhere."""
+        # By differences, not by transforms, whose rounding would be that of the whole background.
+        padded = np.zeros(self.shape, dtype=np.float32)
+        padded[self.inside] = field
+        total = np.zeros_like(padded)
+        for axis, h in enumerate(self.spacing):
+            step = np.roll(padded, -1, axis) - padded
+            total += (step - np.roll(step, 1, axis)) / np.float32(h**2)
+        return np.where(self.interior, total, np.float32(0))
+
+    def field(self, laplacian: np.ndarray) -> np.ndarray:
+        """Field of a Laplacian in the widened volume, which is also the adjoint. One pair of Fourier transforms."""
+        spectrum = forward(laplacian)
+        spectrum *= self.inverse_laplacian
+        return inverse(spectrum, self.shape)
+
+    def adjoint(self, field: np.ndarray) -> np.ndarray:
+        """Right-hand side of the normal equations for a field in the widened volume."""
+        result = self.field(self.precision * field)
+        result[self.interior] = 0
+        return result
+
+    def normal(self, laplacian: np.ndarray) -> np.ndarray:
+        """Normal operator, for a Laplacian that is 0 where it is known."""
+        return self.adjoint(self.field(laplacian))
+
+    def precondition(self, residual: np.ndarray) -> np.ndarray:
+        """The residual scaled by the size of the field of each voxel."""
+        return np.square(self.scale) * residual
