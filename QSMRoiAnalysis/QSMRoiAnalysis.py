@@ -3,14 +3,14 @@
 import enum
 import logging
 import time
-from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 import slicer
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode, vtkMRMLTransformNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import *
 from slicer.util import VTKObservationMixin
 
@@ -51,6 +51,15 @@ class QSMRoiAnalysisParameterNode:
     reference - name of the region to call zero; empty to keep the reference of the map
     unit - of the table
     table - where the result goes; none for a new table
+    atlasFolder - folder of an atlas whose regions to draw on the map
+    magnitude, t1w - volumes of the subject to register its template to, besides the map
+    atlasTransform - what brings its template onto the subject, made elsewhere; none to register it
+    measures - names of descriptors to add as columns, with blanks between
+    furtherMeasures - names of descriptors with numbers of the user's own
+    erosion - what to take off the surface of each region, in mm
+    exclude - name of the region not to measure anywhere; empty for none
+    r2star - whether to measure the R2* map of the same reconstruction too
+    otherMap - another map to measure in the same regions
     """
 
     map: vtkMRMLScalarVolumeNode
@@ -58,10 +67,20 @@ class QSMRoiAnalysisParameterNode:
     reference: str = ""
     unit: SusceptibilityUnit = SusceptibilityUnit.PPM
     table: vtkMRMLTableNode
+    atlasFolder: str
+    magnitude: vtkMRMLScalarVolumeNode
+    t1w: vtkMRMLScalarVolumeNode
+    atlasTransform: vtkMRMLTransformNode
+    measures: str
+    furtherMeasures: str
+    erosion: Annotated[float, WithinRange(0, 10)] = 0.0
+    exclude: str
+    r2star: bool = False
+    otherMap: vtkMRMLScalarVolumeNode
 
 
 class QSMRoiAnalysisWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel: inputs, Apply, result."""
+    """The panel: inputs, regions from an atlas, what to measure, Apply, result."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
@@ -72,12 +91,17 @@ class QSMRoiAnalysisWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._offered = None
 
     def setup(self):
+        from QSMRoiAnalysisLib.atlas_section import AtlasSection
+        from QSMRoiAnalysisLib.measures_section import MeasuresSection
+
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/QSMRoiAnalysis.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = QSMRoiAnalysisLogic()
+        self.atlas = AtlasSection(self.ui, self.logic.labelAsChosen)
+        self.measures = MeasuresSection(self.ui)
         self.ui.referenceComboBox.connect("currentIndexChanged(int)", self.onReferenceChosen)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
@@ -115,11 +139,14 @@ class QSMRoiAnalysisWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.addObserver(self._parameterNode.parameterNode, "ModifiedEvent", self.onParametersModified)
             self.onParametersModified()
         else:
+            self.atlas.show(None)
             self.ui.tableView.setMRMLTableNode(None)
 
     def onParametersModified(self, caller=None, event=None):
         """Offer the segments as references, show the chosen table, and say what is missing."""
         self._offerReferences()
+        self.atlas.show(self._parameterNode)
+        self.measures.show(self._parameterNode)
         self.ui.tableView.setMRMLTableNode(self._parameterNode.table)
         self.ui.tableView.resizeColumnsToContents()
         missing = self.logic.missingInput(self._parameterNode)
@@ -132,19 +159,22 @@ class QSMRoiAnalysisWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onApplyButton(self):
         """Measure, and show the table or the reason why not."""
+        from QSMRoiAnalysisLib.measures_section import options_of
+
         chosen = self._parameterNode
         with slicer.util.tryWithErrorDisplay(_("The measurement failed."), waitCursor=True):
             try:
                 chosen.table = table = self.logic.measure(
                     chosen.map, chosen.segmentation, reference=chosen.reference, unit=chosen.unit.value,
-                    tableNode=chosen.table,
+                    tableNode=chosen.table, **options_of(chosen),
                 )
             except ValueError as error:  # a sentence for the user about the data
                 self.ui.messageLabel.text = str(error)
                 return
         self.onParametersModified()
         text, remarks = _("Measured {count} regions. {remarks}"), table.GetAttribute("QSM.Remarks")
-        self.ui.messageLabel.text = text.format(count=table.GetNumberOfRows(), remarks=remarks).strip()
+        count = len(set(slicer.util.arrayFromTableColumn(table, "label")))
+        self.ui.messageLabel.text = text.format(count=count, remarks=remarks).strip()
 
     def _offerReferences(self):
         """Fill the list of references with the regions of the segmentation, keeping the choice."""
@@ -178,7 +208,10 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
             return _("The segmentation has no segment. Draw or import the regions first")
         return ""
 
-    def measure(self, mapNode, segmentationNode, *, reference=None, unit="ppm", tableNode=None, mask=None):
+    def measure(
+        self, mapNode, segmentationNode, *, reference=None, unit="ppm", tableNode=None, mask=None, measures=(),
+        erosion=0.0, exclude="", others=(),
+    ):
         """Measure every segment of a segmentation on a susceptibility map.
 
         Parameters
@@ -196,35 +229,44 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
             Table to fill; its content is replaced. By default, a new one.
         mask : vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode, optional
             Where the map is defined. By default, where it is not 0 if QSM Reconstruction made it, else everywhere.
+        measures : sequence of str
+            Columns to add, such as "skewness" or "p90": names of `QSMRoiAnalysisCore.descriptors`.
+        erosion : float
+            What to take off the surface of each region, in mm.
+        exclude : str
+            Name of the segment whose voxels are measured in no region, such as veins.
+        others : sequence of vtkMRMLScalarVolumeNode
+            Maps of other quantities on the same voxels, such as R2*, to measure in the same regions as further rows.
 
         Returns
         -------
         vtkMRMLTableNode
-            One row for each segment, with the columns of `QSMRoiAnalysisCore.measures.Measurement`. Its attribute
-            `QSM.Remarks` says in sentences what limits the result.
+            One row for each segment and map, with the columns of `QSMRoiAnalysisCore.measures.Measurement` and those
+            asked for. Its attribute `QSM.Remarks` says in sentences what limits the result.
 
         Raises
         ------
         ValueError
             If the data cannot be measured; the sentence says why. The scene is then as it was.
         """
-        from QSMReconstructionLib.masks import mask_from_node
-        from QSMRoiAnalysisCore.measures import measure
-        from QSMRoiAnalysisCore.remarks import remarks
-        from QSMRoiAnalysisLib.maps import map_from_node
-        from QSMRoiAnalysisLib.segments import regions_from_node
+        from QSMRoiAnalysisLib.measuring import measure_nodes
         from QSMRoiAnalysisLib.tables import add_table
 
         began = time.monotonic()
-        susceptibility = map_from_node(mapNode)
-        regions = regions_from_node(segmentationNode, mapNode)
-        if mask:
-            susceptibility = replace(susceptibility, mask=mask_from_node(mask, mapNode))
-        rows = measure(susceptibility, regions, reference=reference or None, unit=unit)
-        limits = remarks(susceptibility, regions, rows)
+        rows, limits = measure_nodes(
+            mapNode, segmentationNode, reference=reference, unit=unit, mask=mask, measures=measures, erosion=erosion,
+            exclude=exclude, others=others,
+        )
         tableNode = add_table(rows, limits, mapNode, segmentationNode, tableNode)
         logging.info(f"Measured {len(rows)} regions of '{mapNode.GetName()}' in {time.monotonic() - began:.1f} s")
         return tableNode
+
+    def labelAsChosen(self, parameters, progress):
+        """Label the regions of the map as the parameters choose; see `labelFromAtlas`."""
+        return self.labelFromAtlas(
+            parameters.map, parameters.atlasFolder, parameters.magnitude, parameters.t1w, parameters.atlasTransform,
+            progress,
+        )
 
     def labelFromAtlas(self, mapNode, atlasFolder, magnitude=None, t1w=None, transform=None, progress=None):
         """Label the regions of a map by an atlas, and add them to the scene.

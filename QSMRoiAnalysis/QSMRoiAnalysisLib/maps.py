@@ -10,6 +10,8 @@ from QSMRoiAnalysisCore.maps import MapReference, SusceptibilityMap
 
 #: Codes of voxel value units, with and without the brackets of UCUM -> unit of the core.
 _UNIT_CODES = {"[ppm]": "ppm", "ppm": "ppm", "[ppb]": "ppb", "ppb": "ppb"}
+#: Codes of UCUM that tables write otherwise.
+_UNIT_WORDS = {"/s": "1/s", "s-1": "1/s"}
 
 
 def map_from_node(node) -> SusceptibilityMap:
@@ -47,6 +49,19 @@ def map_from_node(node) -> SusceptibilityMap:
     grid = Grid.from_ijk_to_ras(values.shape[:3], ijk_to_ras(node))
     mask = values != 0 if node.GetAttribute("QSM.Recipe") else None
     return SusceptibilityMap(values, grid, _unit(node), _reference(node), name, mask)
+
+
+def is_susceptibility(node) -> bool:
+    """Whether the voxel values of a volume are said to be in a unit of susceptibility."""
+    units = node.GetVoxelValueUnits()
+    return units is not None and units.GetCodeValue() in _UNIT_CODES
+
+
+def unit_in_words(node) -> str:
+    """The unit of the voxel values of a volume as tables write it: 1/s for R2*, "1" where none is said."""
+    units = node.GetVoxelValueUnits()
+    code = units.GetCodeValue() if units is not None else None
+    return _UNIT_WORDS.get(code, code) or "1"
 
 
 def check_linear_transform(node) -> None:

@@ -27,7 +27,7 @@ def add_table(rows: Sequence[Measurement], remarks: Sequence[str], volume, segme
     Parameters
     ----------
     rows : sequence of Measurement
-        At least one, all in the same unit.
+        At least one; those of the map first.
     remarks : sequence of str
         What limits the result, in sentences.
     volume : vtkMRMLScalarVolumeNode
@@ -69,9 +69,10 @@ def fill_table(table, rows: Sequence[Measurement]) -> None:
     table : vtkMRMLTableNode
         Emptied first.
     rows : sequence of Measurement
-        At least one, all in the same unit.
+        At least one.
     """
     kinds = typing.get_type_hints(type(rows[0]))
+    units = {row.unit for row in rows}
     with slicer.util.NodeModify(table):
         table.RemoveAllColumns()
         for column in fields(rows[0]):
@@ -82,7 +83,8 @@ def fill_table(table, rows: Sequence[Measurement]) -> None:
                 array.InsertNextValue(plain_text(value) if isinstance(value, str) else value)
             table.AddColumn(array)
             title, unit = column.metadata["title"], column.metadata["unit"]
-            unit = unit.replace("map", rows[0].unit)
+            if "map" in unit:  # every row says its own, and that of the column is known where they agree
+                unit = unit.replace("map", rows[0].unit) if len(units) == 1 else ""
             table.SetColumnTitle(column.name, f"{title} [{unit}]" if unit else title)
             table.SetColumnUnitLabel(column.name, unit)
             table.SetColumnDescription(column.name, column.metadata["description"])

@@ -151,6 +151,122 @@ def test_the_choices_are_kept_in_the_scene_and_forgotten_with_it(widget, nodes, 
     assert widget.ui.tableView.mrmlTableNode() is None and widget.ui.referenceComboBox.count == 1
 
 
+def columns(table):
+    return [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
+
+
+def column(table, name):
+    return [table.GetCellText(row, columns(table).index(name)) for row in range(table.GetNumberOfRows())]
+
+
+def boxes(widget):
+    import qt
+
+    return {box.objectName: box for box in widget.ui.measuresWidget.findChildren(qt.QCheckBox)}
+
+
+def test_every_descriptor_that_needs_the_map_only_is_offered(widget):
+    from QSMRoiAnalysisCore.descriptors import DESCRIPTORS
+
+    expected = {f"{name}CheckBox": one for name, one in DESCRIPTORS.items() if not one.needs and name != "erosion_mm"}
+    offered = boxes(widget)
+    assert list(offered) == list(expected) and len(offered) > 10
+    assert all(offered[name].text == one.title and offered[name].toolTip for name, one in expected.items())
+
+
+def test_measures_that_are_checked_or_written_become_columns(widget, nodes):
+    choose(widget, nodes)
+    widget.ui.measuresCollapsibleButton.click()
+    for name in ("kurtosis", "robust_mean"):
+        boxes(widget)[f"{name}CheckBox"].click()
+    widget.ui.furtherMeasuresLineEdit.text = "p90 fraction_below_70ppb"
+    widget.ui.erosionSpinBox.value = 0.5
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    assert columns(table)[-5:] == ["robust_mean", "kurtosis", "p90", "fraction_below_70ppb", "erosion_mm"]
+    assert slicer.util.arrayFromTableColumn(table, "p90").tolist() == pytest.approx([0.06, 0.08, -0.02])
+    assert slicer.util.arrayFromTableColumn(table, "fraction_below_70ppb").tolist() == [1.0, 0.0, 1.0]
+    boxes(widget)["kurtosisCheckBox"].click()
+    widget.ui.furtherMeasuresLineEdit.text = ""
+    widget.ui.erosionSpinBox.value = 0
+    widget.ui.applyButton.click()
+    assert columns(table)[-2:] == ["map", "robust_mean"]
+
+
+def test_a_measure_that_does_not_exist_is_explained(widget, nodes):
+    choose(widget, nodes)
+    widget.ui.furtherMeasuresLineEdit.text = "p101"
+    widget.ui.applyButton.click()
+    assert "There is no descriptor 'p101'. Choose from minimum" in widget.ui.messageLabel.text
+
+
+def test_erosion_takes_the_rim_off_the_regions(widget, nodes):
+    choose(widget, nodes)
+    widget.ui.erosionSpinBox.value = 1.0
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    assert slicer.util.arrayFromTableColumn(table, "voxels").tolist() == [2 * 3 * 4, 2 * 3 * 4, 2 * 3 * 8]
+
+
+def test_the_excluded_segment_is_measured_nowhere(widget, nodes):
+    choose(widget, nodes)
+    volume, segmentation = nodes
+    vein = np.zeros((12, 14, 16), np.uint8)
+    vein[2:6, 2:7, 1:3] = 1
+    segment_id = segmentation.GetSegmentation().AddEmptySegment("", "Veins")
+    slicer.util.updateSegmentBinaryLabelmapFromArray(vein, segmentation, segment_id, volume)
+    widget.exit()
+    widget.enter()
+    box = widget.ui.excludeComboBox
+    box.setCurrentIndex(box.findText("Veins"))
+    box.activated.emit(box.currentIndex)
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    assert column(table, "region") == ["Putamen", "Putamen", "Lateral ventricle"]
+    assert slicer.util.arrayFromTableColumn(table, "voxels").tolist() == [80, 120, 200]
+    assert slicer.util.arrayFromTableColumn(table, "coverage").tolist() == pytest.approx([2 / 3, 1, 1])
+
+
+def add_r2star(volume):
+    r2star = slicer.util.addVolumeFromArray(np.full((12, 14, 16), 25, np.float32), name="R2*")
+    units = slicer.vtkCodedEntry()
+    units.SetValueSchemeMeaning("/s", "UCUM", "per second")
+    r2star.SetVoxelValueUnits(units)
+    r2star.SetAttribute("QSM.Map", "r2star")
+    for node in (volume, r2star):
+        node.SetAttribute("QSM.InputIdentity", "abc")
+    return r2star
+
+
+def test_r2star_of_the_same_reconstruction_is_measured_along(widget, nodes):
+    choose(widget, nodes)
+    box = widget.ui.r2starCheckBox
+    assert not box.enabled and box.toolTip.startswith("The scene has no R2* map")
+    add_r2star(nodes[0])
+    widget.exit()
+    widget.enter()
+    assert box.enabled and box.toolTip == "Measure 'R2*' in the same regions, as further rows"
+    box.click()
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    assert means(table) == pytest.approx([0.06, 0.08, -0.02, 25, 25, 25])
+    assert column(table, "unit") == ["ppm"] * 3 + ["1/s"] * 3 and column(table, "map")[-1] == "R2*"
+    assert table.GetColumnTitle("mean") == "Mean" and table.GetColumnTitle("volume_mm3") == "Volume [mm3]"
+    assert widget.ui.messageLabel.text == "Measured 3 regions."
+
+
+def test_another_map_is_measured_along_if_it_lies_on_the_same_voxels(widget, nodes):
+    choose(widget, nodes)
+    anisotropy = slicer.util.addVolumeFromArray(np.full((12, 14, 16), 0.3, np.float32), name="FA")
+    widget.ui.otherMapSelector.setCurrentNode(anisotropy)
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    assert means(table)[3:] == pytest.approx([0.3] * 3) and column(table, "unit")[-1] == "1"
+    anisotropy.SetOrigin(5, 0, 0)
+    widget.ui.applyButton.click()
+    assert widget.ui.messageLabel.text.startswith("FA ")
+
+
 def test_every_parameter_of_the_form_is_a_field_of_the_parameter_node(widget):
     names = [
         element.find("string").text
@@ -158,7 +274,8 @@ def test_every_parameter_of_the_form_is_a_field_of_the_parameter_node(widget):
         if element.get("name") == "SlicerParameterName"
     ]
     fields = set(sys.modules["QSMRoiAnalysis"].QSMRoiAnalysisParameterNode.allParameters)
-    assert fields - set(names) == {"reference"} and set(names) <= fields and len(names) == len(set(names))
+    assert fields - set(names) == {"reference", "atlasFolder", "measures", "exclude"}
+    assert set(names) <= fields and len(names) == len(set(names))
 
 
 def test_names_of_units_stay_as_scenes_store_them(widget):
@@ -169,6 +286,16 @@ def test_names_of_units_stay_as_scenes_store_them(widget):
 def test_the_panel_can_be_pictured_with_its_result(widget, nodes, screenshot):
     choose(widget, nodes)
     choose_text(widget.ui.unitComboBox, "ppb")
+    add_r2star(nodes[0])
+    widget.exit()
+    widget.enter()
+    widget.ui.measuresCollapsibleButton.click()
+    for name in ("skewness", "total"):
+        boxes(widget)[f"{name}CheckBox"].click()
     widget.ui.applyButton.click()
+    for _pass in range(3):  # heights follow from widths, also of what is inside
+        slicer.app.processEvents()
+        widget.parent.resize(400, max(widget.parent.layout().totalHeightForWidth(400), 520))
+    assert widget.parent.width == 400, "something in the panel is wider"
     path = screenshot(widget.parent, "QSMRoiAnalysis")
     assert path.stat().st_size > 5000

@@ -214,11 +214,14 @@ class ctkPathLineEdit(QWidget):
     currentPathChanged = Signal(str)
     cpp_signals = {"currentPathChanged(QString)": "currentPathChanged"}
 
+    Dirs, Files, Drives, NoSymLinks, Readable, Writable = (1 << bit for bit in range(6))
+
     def __init__(self, parent=None):
         super().__init__(parent)
         self._line_edit = QLineEdit(self)
         browse = QToolButton(self)
         browse.setText("...")
+        self._filters = self.Files | self.Readable
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._line_edit)
@@ -230,3 +233,9 @@ class ctkPathLineEdit(QWidget):
         self._line_edit.setText(path)
 
     currentPath = Property(str, lambda self: self._line_edit.text, setCurrentPath)
+
+    def setFilters(self, filters):
+        """Set what can be browsed for."""
+        self._filters = filters
+
+    filters = Property(int, lambda self: self._filters, setFilters)

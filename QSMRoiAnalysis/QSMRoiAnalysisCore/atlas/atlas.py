@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,6 +77,35 @@ class Atlas:
         return tuple(sorted(self.names))
 
 
+def read_description(folder: str | Path) -> dict[str, Any]:
+    """What the file `atlas.json` of a folder says, license and citation among it, without a look at the images.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it is damaged or lacks an entry.
+    """
+    folder = Path(folder)
+    description = folder / DESCRIPTION
+    if not description.is_file():
+        raise ValueError(
+            f"{folder} has no {DESCRIPTION}. An atlas is a folder with its images and this file, which names them, the "
+            "license and the citation; the documentation shows one."
+        )
+    try:
+        facts = json.loads(description.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{description} is not valid JSON: {error}.") from None
+    if not isinstance(facts, dict):
+        raise ValueError(f"{description} must hold names and values, but holds {type(facts).__name__}.")
+    missing = [name for name in ("Name", "License", "Citation", "Templates", "Lookup") if not facts.get(name)]
+    if missing:
+        raise ValueError(f"{description} lacks {', '.join(missing)}.")
+    if not isinstance(facts["Templates"], dict):
+        raise ValueError(f"Templates in {description} must name a file for each contrast.")
+    return facts
+
+
 def read_atlas(folder: str | Path) -> Atlas:
     """Read an atlas from a folder.
 
@@ -97,24 +127,8 @@ def read_atlas(folder: str | Path) -> Atlas:
         If a file is missing or damaged, the grids differ, or license or citation are not stated.
     """
     folder = Path(folder)
+    facts = read_description(folder)
     description = folder / DESCRIPTION
-    if not description.is_file():
-        raise ValueError(
-            f"{folder} has no {DESCRIPTION}. An atlas is a folder with its images and this file, which names them, the "
-            "license and the citation; the documentation shows one."
-        )
-    try:
-        facts = json.loads(description.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{description} is not valid JSON: {error}.") from None
-    if not isinstance(facts, dict):
-        raise ValueError(f"{description} must hold names and values, but holds {type(facts).__name__}.")
-    missing = [name for name in ("Name", "License", "Citation", "Templates", "Lookup") if not facts.get(name)]
-    if missing:
-        raise ValueError(f"{description} lacks {', '.join(missing)}.")
-    if not isinstance(facts["Templates"], dict):
-        raise ValueError(f"Templates in {description} must name a file for each contrast.")
-
     names = read_lookup(_inside(folder, facts["Lookup"]))
     first = next(iter(facts["Templates"].values()))
     grid = read_header(_inside(folder, first)).grid
