@@ -27,6 +27,9 @@ OLDEST, NEWEST = (3, 10), (3, 13)
 #: What each command runs inside the environment.
 COMMANDS = {"demo": ("-m", "demo"), "test": ("-m", "pytest"), "benchmark": ("-m", "benchmarks")}
 
+#: Each process of the tests takes about 2 GiB.
+MOST_PROCESSES = 4
+
 
 class CannotRun(Exception):  # noqa: N818  (its text is the whole message to the user)
     """The machine lacks something; the text says what, and what to do about it."""
@@ -111,9 +114,14 @@ def child_environment() -> dict:
 
 
 def pytest_arguments(arguments: list) -> list:
-    """The user's arguments, and where none of them is a path, the folder of all tests."""
-    paths = [argument for argument in arguments if Path(argument.partition("::")[0]).exists()]
-    return [*arguments, *([] if paths else [str(TESTING)])]
+    """The user's arguments, and where none of them is a path, the folder of all tests, on several cores.
+
+    A file of tests stays in one process, because its tests share phantoms. What the user says about processes wins.
+    """
+    if any(Path(argument.partition("::")[0]).exists() for argument in arguments):
+        return arguments
+    processes = str(min(os.cpu_count() or 1, MOST_PROCESSES))
+    return ["--numprocesses", processes, "--dist", "loadfile", *arguments, str(TESTING)]
 
 
 def say(text: str) -> None:

@@ -89,8 +89,10 @@ def test_commands_see_the_repository_and_not_the_callers_python_settings(monkeyp
     assert names == ["Testing", "QSMReconstruction", "QSMRoiAnalysis"]
 
 
-def test_tests_run_everywhere_unless_a_path_is_given():
-    assert run.pytest_arguments(["-k", "dipole"]) == ["-k", "dipole", str(run.TESTING)]
+def test_tests_run_everywhere_on_several_cores_unless_a_path_is_given(monkeypatch):
+    monkeypatch.setattr(run.os, "cpu_count", lambda: 64)
+    everywhere = ["--numprocesses", "4", "--dist", "loadfile", "-k", "dipole", str(run.TESTING)]
+    assert run.pytest_arguments(["-k", "dipole"]) == everywhere
     assert run.pytest_arguments([f"{RUN}::test"]) == [f"{RUN}::test"]
 
 
