@@ -17,6 +17,7 @@ from . import (
     measure_command,
     motor_cortex_command,
     protocols_command,
+    report_command,
 )
 
 
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     motor_cortex_command.add_command(commands)
     cohort_command.add_command(commands)
     protocols_command.add_command(commands)
+    report_command.add_command(commands)
     return parser
 
 

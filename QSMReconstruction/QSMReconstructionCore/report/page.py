@@ -89,12 +89,31 @@ def image(png: bytes, described: str, style: str = "") -> str:
     return f'<img {kind}src="data:image/png;base64,{data}" alt="{text(described)}">'
 
 
+def framed(heading: str, caption: str, columns: tuple[str, ...], body: str) -> str:
+    """A heading with a table below it.
+
+    Parameters
+    ----------
+    heading, caption : str
+        Texts; they are escaped.
+    columns : tuple of str
+        Titles of the columns; they are escaped.
+    body : str
+        Rows as HTML.
+    """
+    head = "".join(f"<th>{text(column)}</th>" for column in columns)
+    return (
+        f'<h2>{text(heading)}</h2>\n<div class="scroll"><table><caption>{text(caption)}</caption>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>\n"
+    )
+
+
 def _verdicts(verdicts: tuple[Verdict, ...]) -> str:
     if not verdicts:
         return "<h2>Verdicts</h2>\n<p>Nothing was assessed.</p>\n"
     worst_first = sorted(verdicts, key=lambda verdict: _ORDER.index(verdict.level))
     rows = "\n".join(map(_verdict, worst_first))
-    return _framed(
+    return framed(
         "Verdicts", "What was looked at, and from which values on it gives reason for caution or is bad.",
         ("Verdict", "What", "Value", "Limits", "What it means"), rows,
     )  # fmt: skip
@@ -138,19 +157,11 @@ def _table(caption: str, rows: list[Row]) -> str:
         for row in rows
     )
     about = "As the consensus paper (10.1002/mrm.30006) asks to report."
-    return _framed(caption, about, ("Item", "Value", "Importance", "Source"), body)
+    return framed(caption, about, ("Item", "Value", "Importance", "Source"), body)
 
 
 def _dimmed(row: Row) -> str:
     return ' class="unknown"' if row.value.startswith(UNKNOWN) else ""
-
-
-def _framed(heading: str, caption: str, columns: tuple[str, ...], body: str) -> str:
-    head = "".join(f"<th>{text(column)}</th>" for column in columns)
-    return (
-        f'<h2>{text(heading)}</h2>\n<div class="scroll"><table><caption>{text(caption)}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>\n"
-    )
 
 
 def _number(value: float) -> str:
