@@ -56,6 +56,8 @@ class QSMRoiAnalysisParameterNode:
     atlasTransform - what brings its template onto the subject, made elsewhere; none to register it
     measures - names of descriptors to add as columns, with blanks between
     furtherMeasures - names of descriptors with numbers of the user's own
+    neighbor - name of the region to compare each region with; empty for none
+    noise - standard deviation of the noise of the map
     erosion - what to take off the surface of each region, in mm
     exclude - name of the region not to measure anywhere; empty for none
     r2star - whether to measure the R2* map of the same reconstruction too
@@ -73,6 +75,8 @@ class QSMRoiAnalysisParameterNode:
     atlasTransform: vtkMRMLTransformNode
     measures: str
     furtherMeasures: str
+    neighbor: str
+    noise: vtkMRMLScalarVolumeNode
     erosion: Annotated[float, WithinRange(0, 10)] = 0.0
     exclude: str
     r2star: bool = False
@@ -210,7 +214,7 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
 
     def measure(
         self, mapNode, segmentationNode, *, reference=None, unit="ppm", tableNode=None, mask=None, measures=(),
-        erosion=0.0, exclude="", others=(),
+        neighbor="", noise=None, erosion=0.0, exclude="", others=(),
     ):
         """Measure every segment of a segmentation on a susceptibility map.
 
@@ -231,6 +235,10 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
             Where the map is defined. By default, where it is not 0 if QSM Reconstruction made it, else everywhere.
         measures : sequence of str
             Columns to add, such as "skewness" or "p90": names of `QSMRoiAnalysisCore.descriptors`.
+        neighbor : str
+            Name of the region for the measures that compare with a neighbor.
+        noise : vtkMRMLScalarVolumeNode, optional
+            Standard deviation of the noise of the map (not of the field), for the measures that need it.
         erosion : float
             What to take off the surface of each region, in mm.
         exclude : str
@@ -254,8 +262,8 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
 
         began = time.monotonic()
         rows, limits = measure_nodes(
-            mapNode, segmentationNode, reference=reference, unit=unit, mask=mask, measures=measures, erosion=erosion,
-            exclude=exclude, others=others,
+            mapNode, segmentationNode, reference=reference, unit=unit, mask=mask, measures=measures, neighbor=neighbor,
+            noise=noise, erosion=erosion, exclude=exclude, others=others,
         )
         tableNode = add_table(rows, limits, mapNode, segmentationNode, tableNode)
         logging.info(f"Measured {len(rows)} regions of '{mapNode.GetName()}' in {time.monotonic() - began:.1f} s")

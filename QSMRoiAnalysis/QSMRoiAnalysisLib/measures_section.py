@@ -12,6 +12,9 @@ from .segments import region_names
 
 #: Added by itself where regions are eroded.
 _AUTOMATIC = {"erosion_mm"}
+#: What descriptors can need and the panel can give -> what to tell who has not chosen it. What needs more is for
+#: studies, which are measured on the command line.
+_CHOICES = {"": "", "neighbor": _("Choose the neighbor below"), "noise": _("Choose the map of the noise below")}
 _COLUMNS = 2
 
 
@@ -28,19 +31,20 @@ class MeasuresSection:
         self.ui = ui
         self._parameters = None
         self._boxes = {}
-        self._offered: list[str] = []
+        self._regions = {
+            "neighbor": _RegionBox(ui.neighborComboBox, _("None"), self._choose_region),
+            "exclude": _RegionBox(ui.excludeComboBox, _("Nothing"), self._choose_region),
+        }
         layout = qt.QGridLayout(ui.measuresWidget)
         layout.setContentsMargins(0, 0, 0, 0)
         for one in DESCRIPTORS.values():
-            if one.needs or one.name in _AUTOMATIC:  # what needs more than the map is for the command line
+            if one.needs not in _CHOICES or one.name in _AUTOMATIC:
                 continue
             box = qt.QCheckBox(one.title)
             box.objectName = f"{one.name}CheckBox"
-            box.toolTip = one.description
             box.connect("toggled(bool)", lambda wanted, name=one.name: self._want(name, wanted))
             layout.addWidget(box, len(self._boxes) // _COLUMNS, len(self._boxes) % _COLUMNS)
             self._boxes[one.name] = box
-        ui.excludeComboBox.connect("activated(int)", self._segment_chosen)
 
     def show(self, parameters) -> None:
         """Show the choices of the parameters, and offer what the scene has."""
@@ -48,7 +52,12 @@ class MeasuresSection:
         wanted = parameters.measures.split()
         for name, box in self._boxes.items():
             box.checked = name in wanted
-        self._offer_segments(parameters)
+            box.enabled = _is_possible(name, parameters)
+            missing = "" if box.enabled else f"\n{_CHOICES[DESCRIPTORS[name].needs]}"
+            box.toolTip = DESCRIPTORS[name].description + missing
+        names = region_names(parameters.segmentation) if parameters.segmentation else []
+        for field, region_box in self._regions.items():
+            region_box.offer(names, getattr(parameters, field))
         r2star = r2star_of(parameters)
         self.ui.r2starCheckBox.enabled = r2star is not None
         self.ui.r2starCheckBox.toolTip = (
@@ -57,25 +66,46 @@ class MeasuresSection:
         )
         self._parameters = parameters
 
-    def _offer_segments(self, parameters) -> None:
-        box, segmentation, chosen = self.ui.excludeComboBox, parameters.segmentation, parameters.exclude
-        names = ["", *(region_names(segmentation) if segmentation else [])]
-        names += [] if chosen in names else [chosen]
-        if names != self._offered:
-            box.clear()
-            for name in names:
-                box.addItem(name or _("Nothing"))
-            self._offered = names
-        box.currentIndex = names.index(chosen)
-
     def _want(self, name: str, wanted: bool) -> None:
         if self._parameters is not None:
             chosen = {*self._parameters.measures.split(), name} if wanted else {
                 *self._parameters.measures.split()} - {name}
             self._parameters.measures = " ".join(known for known in self._boxes if known in chosen)
 
-    def _segment_chosen(self, index: int) -> None:
-        self._parameters.exclude = self._offered[index]
+    def _choose_region(self) -> None:
+        if self._parameters is not None:
+            for field, box in self._regions.items():
+                setattr(self._parameters, field, box.chosen)
+
+
+class _RegionBox:
+    """A combo box of regions, or none of them."""
+
+    def __init__(self, box, none: str, chosen) -> None:
+        self._box, self._none = box, none
+        self._offered: list[str] = []
+        box.connect("activated(int)", lambda index: chosen())
+
+    def offer(self, regions: list[str], chosen: str) -> None:
+        """Offer regions and show the choice, which is kept where the segmentation does not have it any more."""
+        names = ["", *regions]
+        names += [] if chosen in names else [chosen]
+        if names != self._offered:
+            self._box.clear()
+            for name in names:
+                self._box.addItem(name or self._none)
+            self._offered = names
+        self._box.currentIndex = names.index(chosen)
+
+    @property
+    def chosen(self) -> str:
+        return self._offered[self._box.currentIndex]
+
+
+def _is_possible(name: str, parameters) -> bool:
+    """Whether what a descriptor needs is chosen."""
+    needs = DESCRIPTORS[name].needs
+    return not needs or bool(getattr(parameters, needs))
 
 
 def r2star_of(parameters):
@@ -87,8 +117,11 @@ def r2star_of(parameters):
 def options_of(parameters) -> dict:
     """The arguments of `measuring.measure_nodes` that this section chooses."""
     others = [parameters.otherMap, r2star_of(parameters) if parameters.r2star else None]
+    checked = [name for name in parameters.measures.split() if _is_possible(name, parameters)]
     return {
-        "measures": tuple(dict.fromkeys([*parameters.measures.split(), *parameters.furtherMeasures.split()])),
+        "measures": tuple(dict.fromkeys([*checked, *parameters.furtherMeasures.split()])),
+        "neighbor": parameters.neighbor,
+        "noise": parameters.noise,
         "erosion": parameters.erosion,
         "exclude": parameters.exclude,
         "others": tuple(dict.fromkeys(other for other in others[::-1] if other)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import slicer
 
 from QSMReconstructionLib.geometry import grid_of
@@ -28,6 +29,8 @@ def measure_nodes(
     unit: str = "ppm",
     mask=None,
     measures: Sequence[str] = (),
+    neighbor: str = "",
+    noise=None,
     erosion: float = 0.0,
     exclude: str = "",
     others: Sequence = (),
@@ -45,6 +48,10 @@ def measure_nodes(
         Where the map is defined.
     measures : sequence of str
         Descriptors to add as columns.
+    neighbor : str
+        Region for those that compare with a neighbor.
+    noise : vtkMRMLScalarVolumeNode, optional
+        Standard deviation of the noise of the map, on its grid and in its unit, for those that need it.
     erosion : float
         What to take off the surface of each region, in mm; adds the column `erosion_mm`.
     exclude : str
@@ -74,7 +81,11 @@ def measure_nodes(
         regions = tuple(region for region in regions if region not in excluded)
     if erosion:
         regions = tuple(subregions.eroded(region, susceptibility.grid, erosion) for region in regions)
-    request = Request(descriptors=(*measures, *(("erosion_mm",) if erosion else ())))
+    request = Request(
+        descriptors=(*measures, *(("erosion_mm",) if erosion else ())),
+        noise=None if noise is None else _values_on(volume, noise),
+        neighbor=neighbor,
+    )
     rows = measure(susceptibility, regions, reference=reference or None, unit=unit, request=request)
     limits = remarks(susceptibility, regions, rows)
     for other in others:
@@ -85,9 +96,14 @@ def measure_nodes(
 def _measure_other(
     node, volume, susceptibility: SusceptibilityMap, regions: Sequence[Region], unit: str, request: Request
 ) -> tuple[Measurement, ...]:
-    check_same_grid(node.GetName(), grid_of(node), grid_of(volume))
+    values = _values_on(volume, node)
     if is_susceptibility(node):
         return measure(replace(map_from_node(node), mask=susceptibility.mask), regions, unit=unit, request=request)
-    values = slicer.util.arrayFromVolume(node)
     parameter = ParameterMap(values, susceptibility.grid, unit_in_words(node), node.GetName(), susceptibility.mask)
     return measure_parameter(parameter, regions, request=request)
+
+
+def _values_on(volume, node) -> np.ndarray:
+    """The values of a volume that must lie on the voxels of the map."""
+    check_same_grid(node.GetName(), grid_of(node), grid_of(volume))
+    return slicer.util.arrayFromVolume(node)

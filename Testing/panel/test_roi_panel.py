@@ -45,6 +45,12 @@ def choose_text(combo_box, text):
     combo_box.setCurrentIndex(index)
 
 
+def pick(combo_box, text):
+    """Choose an entry as a click does, which is told apart from a choice by the program."""
+    choose_text(combo_box, text)
+    combo_box.activated.emit(combo_box.currentIndex)
+
+
 def node_names():
     return [slicer.mrmlScene.GetNthNode(index).GetName() for index in range(slicer.mrmlScene.GetNumberOfNodes())]
 
@@ -165,13 +171,20 @@ def boxes(widget):
     return {box.objectName: box for box in widget.ui.measuresWidget.findChildren(qt.QCheckBox)}
 
 
-def test_every_descriptor_that_needs_the_map_only_is_offered(widget):
+def test_every_descriptor_whose_needs_can_be_chosen_is_offered_and_says_what_it_needs(widget, nodes):
     from QSMRoiAnalysisCore.descriptors import DESCRIPTORS
 
-    expected = {f"{name}CheckBox": one for name, one in DESCRIPTORS.items() if not one.needs and name != "erosion_mm"}
+    known = [one for one in DESCRIPTORS.values() if one.needs in ("", "noise", "neighbor") and one.name != "erosion_mm"]
     offered = boxes(widget)
-    assert list(offered) == list(expected) and len(offered) > 10
-    assert all(offered[name].text == one.title and offered[name].toolTip for name, one in expected.items())
+    assert list(offered) == [f"{one.name}CheckBox" for one in known] and len(offered) > 15
+    for one, box in zip(known, offered.values()):
+        assert box.text == one.title and box.toolTip.startswith(one.description)
+        assert box.enabled == (not one.needs)
+    assert offered["snrCheckBox"].toolTip.endswith("\nChoose the map of the noise below")
+    choose(widget, nodes)
+    widget.ui.noiseSelector.setCurrentNode(nodes[0])
+    assert offered["snrCheckBox"].enabled and not offered["neighbor_differenceCheckBox"].enabled
+    assert offered["snrCheckBox"].toolTip == DESCRIPTORS["snr"].description
 
 
 def test_measures_that_are_checked_or_written_become_columns(widget, nodes):
@@ -191,6 +204,23 @@ def test_measures_that_are_checked_or_written_become_columns(widget, nodes):
     widget.ui.erosionSpinBox.value = 0
     widget.ui.applyButton.click()
     assert columns(table)[-2:] == ["map", "robust_mean"]
+
+
+def test_neighbor_and_noise_are_used_and_what_needs_them_is_left_out_without_them(widget, nodes):
+    choose(widget, nodes)
+    noise = slicer.util.addVolumeFromArray(np.full((12, 14, 16), 0.02, np.float32), name="Noise")
+    widget.ui.noiseSelector.setCurrentNode(noise)
+    pick(widget.ui.neighborComboBox, "Lateral ventricle")
+    for name in ("snr", "neighbor_difference"):
+        boxes(widget)[f"{name}CheckBox"].click()
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    assert slicer.util.arrayFromTableColumn(table, "snr").tolist() == pytest.approx([3, 4, -1])
+    assert slicer.util.arrayFromTableColumn(table, "neighbor_difference").tolist() == pytest.approx([0.08, 0.1, 0])
+    widget.ui.noiseSelector.setCurrentNode(None)
+    pick(widget.ui.neighborComboBox, "None")
+    widget.ui.applyButton.click()
+    assert columns(table)[-1] == "map"
 
 
 def test_a_measure_that_does_not_exist_is_explained(widget, nodes):
@@ -217,9 +247,7 @@ def test_the_excluded_segment_is_measured_nowhere(widget, nodes):
     slicer.util.updateSegmentBinaryLabelmapFromArray(vein, segmentation, segment_id, volume)
     widget.exit()
     widget.enter()
-    box = widget.ui.excludeComboBox
-    box.setCurrentIndex(box.findText("Veins"))
-    box.activated.emit(box.currentIndex)
+    pick(widget.ui.excludeComboBox, "Veins")
     widget.ui.applyButton.click()
     table = widget.ui.tableSelector.currentNode()
     assert column(table, "region") == ["Putamen", "Putamen", "Lateral ventricle"]
@@ -274,7 +302,7 @@ def test_every_parameter_of_the_form_is_a_field_of_the_parameter_node(widget):
         if element.get("name") == "SlicerParameterName"
     ]
     fields = set(sys.modules["QSMRoiAnalysis"].QSMRoiAnalysisParameterNode.allParameters)
-    assert fields - set(names) == {"reference", "atlasFolder", "measures", "exclude"}
+    assert fields - set(names) == {"reference", "atlasFolder", "measures", "neighbor", "exclude"}
     assert set(names) <= fields and len(names) == len(set(names))
 
 

@@ -12,6 +12,7 @@ import vtk
 import small_atlas
 import standin
 from QSMReconstructionCore.progress import Cancelled
+from QSMRoiAnalysisLib import atlas_labels
 from small_atlas import NUCLEI
 
 
@@ -133,14 +134,21 @@ def _on_voxels_of(volume, other):
     return found.reshape(shape)
 
 
-def test_the_transform_brings_points_of_the_template_to_the_subject(study, logic):
+def test_the_transform_is_that_of_the_core_and_brings_points_of_the_template_to_the_subject(
+    study, logic, monkeypatch
+):
+    found, label = [], atlas_labels.label
+    monkeypatch.setattr(atlas_labels, "label", lambda *data, **more: found.append(label(*data, **more)) or found[0])
     labels = logic.labelFromAtlas(study.map, study.folder, magnitude=study.magnitude)
     to_subject = labels.transform.GetTransformToParent()
     for point in ((20.0, 10.0, 5.0), (-25.0, 0.0, 15.0)):
         lps = np.array(study.truth.GetInverse().TransformPoint((-point[0], -point[1], point[2])))
         expected = lps * [-1, -1, 1]
-        center = np.linalg.norm(np.subtract(to_subject.TransformPoint(point), expected))
-        assert center < 3 < np.linalg.norm(np.subtract(point, expected))
+        off = np.linalg.norm(np.subtract(to_subject.TransformPoint(point), expected))
+        assert off < 3 < np.linalg.norm(np.subtract(point, expected))
+        core = np.array(found[0].transform.TransformPoint((-point[0], -point[1], point[2]))) * [-1, -1, 1]
+        assert labels.transform.GetTransformFromParent().TransformPoint(point) == pytest.approx(core, abs=0.1)
+    assert found[0].transform.GetNumberOfTransforms() == 2  # a deformation too
 
 
 def test_a_transform_made_elsewhere_is_used_as_it_is(study, logic, tmp_path):

@@ -363,6 +363,27 @@ def test_the_logic_measures_as_documented(module):
     assert again is table and columns_of(table)["mean"] == pytest.approx([0.06, 0.08, -0.02])
 
 
+def test_another_susceptibility_map_keeps_its_reference_and_takes_the_unit_of_the_table(module):
+    volume, iron = add_map(VALUES), add_map(np.full(SHAPE, 30.0), name="Paramagnetic")
+    set_unit(iron, "[ppb]", "parts per billion")
+    iron.SetAttribute("QSM.Reference", "CSF")
+    segmentation = add_segmentation(volume, MASKS)
+    table = module.QSMRoiAnalysisLogic().measure(volume, segmentation, reference="Lateral ventricle", others=[iron])
+    found = columns_of(table)
+    assert found["mean"] == pytest.approx([0.08, 0.1, 0, 0.03, 0.03, 0.03], abs=1e-6)
+    assert found["reference"] == ["Lateral ventricle"] * 3 + ["CSF"] * 3
+    assert set(found["unit"]) == {"ppm"} and table.GetColumnTitle("mean") == "Mean [ppm]"
+
+
+def test_the_excluded_segment_cannot_be_the_reference(module):
+    volume = add_map(VALUES)
+    segmentation = add_segmentation(volume, MASKS)
+    with pytest.raises(ValueError, match="Lateral ventricle"):
+        module.QSMRoiAnalysisLogic().measure(
+            volume, segmentation, reference="Lateral ventricle", exclude="Lateral ventricle"
+        )
+
+
 def test_a_reconstructed_map_counts_where_it_is_defined_unless_a_mask_is_given(module):
     volume = add_map(np.where(block((0, 4), (0, 16), (0, 18)), VALUES, 0))
     segmentation = add_segmentation(volume, MASKS)
