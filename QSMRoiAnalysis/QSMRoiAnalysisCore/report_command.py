@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from QSMReconstructionCore.io.staging import staged_file, staged_folder
 
+from .maps import UNITS, read_map
+from .measure_command import lookup_of, volume_on
+from .regions import regions_from_labels
 from .report.cohort import cohort_page, file_name
-from .results import StudyResult, read_result
+from .report.subject import beside_healthy, in_unit_of_map, region_pictures, subject_page
+from .results import LiteratureComparison, StudyResult, read_result
+from .table import read_table
 
 
 def add_command(commands) -> None:
     """Add `report` to the commands of a parser."""
     command = commands.add_parser(
-        "report", help="make a page of the results of a study",
-        description="Make one HTML page of the results of a study, with all tables and figures in it.",
+        "report", help="make a page of the results of a study, or of one map",
+        description="Make one HTML page with all tables and figures in it: of the results of a study, or of the table "
+        "that measure wrote of one map, whose regions are shown on it.",
     )  # fmt: skip
     command.set_defaults(command=run)
     command.add_argument(
-        "results", type=Path, metavar="RESULTS", help="folder that cohort or longitudinal wrote, or its results.json"
+        "results", type=Path, nargs="?", metavar="RESULTS",
+        help="of a study: the folder that cohort or longitudinal wrote, or its results.json",
     )
     command.add_argument("--out", type=Path, required=True, metavar="P.html", help="the page")
-    command.add_argument("--figures", type=Path, metavar="DIR", help="also write each figure as PNG and as SVG")
+    command.add_argument("--figures", type=Path, metavar="DIR", help="also write figures of a study as PNG and as SVG")
+    group = command.add_argument_group("one map")
+    group.add_argument("--table", type=Path, metavar="T.tsv", help="of one map: the table that measure wrote")
+    group.add_argument("--map", type=Path, metavar="F", help="the map, to show the regions on it")
+    group.add_argument("--labels", type=Path, metavar="F", help="its label image")
+    group.add_argument(
+        "--lookup", type=Path, metavar="F", help="names of the labels (default: the .tsv beside the labels)"
+    )
+    group.add_argument("--map-unit", choices=tuple(UNITS), help="unit of the map (default: as its JSON file says)")
 
 
 def run(options: argparse.Namespace) -> None:
     """Make the page as the options say."""
     if options.out.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--out must be a page that ends in .html, but got {options.out.name}.")
+    if (options.results is None) == (options.table is None):
+        raise ValueError("Give either the results of a study, or --table with the measurements of one map.")
+    if options.table is not None:
+        _report_map(options)
+    else:
+        _report_study(options)
+
+
+def _report_study(options: argparse.Namespace) -> None:
+    if options.map is not None or options.labels is not None:
+        raise ValueError("--map and --labels belong to --table: a study has many maps. Leave them out.")
     result = read_result(options.results)
     # Drawing needs VTK, and VTK a graphics library: measuring must run where there is neither.
     from .charts.drawing import png_of
@@ -41,6 +69,44 @@ def run(options: argparse.Namespace) -> None:
     if options.figures is not None:
         _write_figures(options.figures, result, renderer)
     print(f"{result.protocol}: {len(result.findings)} findings and {len(result.figures)} figures: {options.out}")
+
+
+def _report_map(options: argparse.Namespace) -> None:
+    if (options.map is None) != (options.labels is None):
+        raise ValueError("Regions are shown on a map with both --map and --labels. Give both or neither.")
+    if options.figures is not None:
+        raise ValueError("--figures belongs to the results of a study. Leave it out.")
+    rows = read_table(options.table)
+    if not rows:
+        raise ValueError(f"{options.table.name} has no row. Measure at least one region.")
+    pictures, omitted = [], 0
+    if options.map is not None:
+        susceptibility = read_map(options.map, options.map_unit)
+        regions = regions_from_labels(volume_on(susceptibility.grid, "labels", options.labels), lookup_of(options))
+        pictures = region_pictures(susceptibility, regions)
+        omitted = len({region.structure for region in regions if region.inside.any()}) - len(pictures)
+    comparisons = beside_healthy(rows)
+    drawn = [one for one in comparisons if one.published_unit in UNITS]
+    _write(options.out, subject_page(rows, drawn, _bars(drawn), pictures, omitted))
+    print(f"{len(rows)} rows beside {len(drawn)} published values, {len(pictures)} pictures: {options.out}")
+
+
+def _bars(comparisons: Sequence[LiteratureComparison]) -> bytes | None:
+    """The values of the map against the published ones as a PNG file."""
+    if not comparisons:
+        return None
+    from .charts.drawing import height_of_rows
+    from .charts.reference_bars import ReferenceBar, reference_bars
+    from .charts.rendering import Renderer
+
+    bars = [
+        ReferenceBar(
+            f"{one.region} {one.side}".strip(), one.mean, in_unit_of_map(one, one.published),
+            in_unit_of_map(one, one.published_sd), comparable=math.isfinite(one.difference),
+        )
+        for one in comparisons
+    ]  # fmt: skip
+    return Renderer().png(reference_bars(bars, comparisons[0].unit), height_of_rows(len(bars)))
 
 
 def _write(path: Path, page: str) -> None:

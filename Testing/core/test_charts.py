@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from QSMRoiAnalysisCore.charts import drawing
-from QSMRoiAnalysisCore.charts.chart import PALETTE, Chart, drawable
+from QSMRoiAnalysisCore.charts.chart import GRAY, PALETTE, Chart, drawable
+from QSMRoiAnalysisCore.charts.reference_bars import ReferenceBar, reference_bars
 from QSMRoiAnalysisCore.charts.rendering import WIDTH, Renderer
 from QSMRoiAnalysisCore.figure_data import FIGURES, Figure, series
 
@@ -126,6 +127,17 @@ def test_letters_that_the_font_lacks_do_not_vanish():
     assert drawable("\u03c7 (ppb) \xb1 5") == "chi (ppb) \xb1 5"
     assert drawable("\u6f22$x$\n\x00") == "?SxS  "
     assert len(drawable("a" * 500)) == 40
+
+
+@pytest.mark.parametrize("comparable", [True, False])
+def test_only_bars_that_compare_with_the_value_have_a_color(renderer, comparable):
+    bars = [ReferenceBar("SN", 120.0, 98.0, 12.0, comparable), ReferenceBar("SN", 120.0, 90.0, np.nan, comparable)]
+    pixels = pixels_of(renderer.png(reference_bars(bars, "ppb")))[80:]  # below the legend
+    # Letters have gray edges, but fewer than the bars have pixels.
+    assert [count(pixels, color) > 400 for color in (PALETTE[0], GRAY)] == [comparable, not comparable]
+    value, mean = (np.median(np.nonzero((np.abs(pixels.astype(int) - color) < 12).all(axis=-1))[1])
+                   for color in (PALETTE[1], PALETTE[0] if comparable else GRAY))  # fmt: skip
+    assert value > mean + 200
 
 
 @pytest.mark.parametrize("values", [[5.0, 5.0], [0.0, 1e-9], [-1e6, 1e6], [np.nan, 3.0], [np.nan, np.nan]])

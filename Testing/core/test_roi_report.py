@@ -1,13 +1,18 @@
-"""The page of a study tells all that was found, and runs nothing that its texts contain."""
+"""The pages of a study and of a map tell all that was found, and run nothing that their texts contain."""
 
 import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
+from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.io.nifti import write_nifti
 from QSMRoiAnalysisCore.__main__ import main
 from QSMRoiAnalysisCore.protocols import load_protocol
+from QSMRoiAnalysisCore.reference_values import read_reference_values
+from QSMRoiAnalysisCore.report.subject import MOST_PICTURES, WARNING
 from QSMRoiAnalysisCore.results import read_result
 from simulated_cohort import Truth, write_study
 
@@ -142,3 +147,79 @@ def test_what_cannot_be_reported_is_named_and_nothing_is_written(tmp_path, capsy
     assert main(["report", str(tmp_path / "in"), "--out", str(tmp_path / out)]) == 1
     assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+GRID = Grid((20, 24, 22), spacing=(2.0, 2.0, 2.0))
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """A map with substantia nigra at 120 ppb on both sides and a structure of a hostile name, and its table."""
+    monkeypatch.chdir(tmp_path)
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[6:10, 10:15, 4:9], labels[6:10, 10:15, 13:18], labels[14:17, 6:18, 6:16] = 1, 2, 3
+    values = np.select([labels == 1, labels == 2, labels == 3], [0.12, 0.12, -0.02], 0.01)
+    write_nifti(tmp_path / "chi.nii.gz", values, GRID)
+    write_nifti(tmp_path / "labels.nii.gz", labels, GRID)
+    names = f"index\tname\n1\tSubstantia nigra left\n2\tSubstantia nigra right\n3\t{HOSTILE}\n"
+    (tmp_path / "labels.tsv").write_text(names)
+    command = ["measure", "--map", "chi.nii.gz", "--labels", "labels.nii.gz", "--unit", "ppb", "--out", "T.tsv"]
+    assert main(command) == 0
+    return tmp_path
+
+
+def report_map(folder, *more):
+    assert main(["report", "--table", "T.tsv", "--out", "p.html", *more]) == 0
+    return Page((folder / "p.html").read_text(encoding="utf-8"))
+
+
+def test_a_map_has_a_page_with_values_bars_and_outlines(measured, capsys):
+    page = report_map(measured, "--map", "chi.nii.gz", "--labels", "labels.nii.gz")
+    assert is_safe(page) and page.text.count(WARNING) == 2 and "Do not diagnose" in page.text
+    described = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]
+    assert len(described) == 3 and "published" not in described[1]
+    assert "Substantia nigra (black -0.1, white 0.2 ppm)" in described[1:]
+    assert "Substantia nigra left" in page.text and "120" in page.text and "<script>alert(1)" in page.text
+    printed = [one for one in read_reference_values()
+               if one.region == "Substantia nigra" and one.measure == "mean" and one.group == "HC"]  # fmt: skip
+    assert printed and all(one.source in page.text and f"{one.value:.4g}" in page.text for one in printed)
+    assert "what these are relative to is not known" in page.text or "what the published value is" in page.text
+
+
+def test_the_page_of_a_map_in_ppm_has_published_values_in_ppm(measured):
+    text = (measured / "T.tsv").read_text().replace("\tppb\t", "\tppm\t").replace("\t120\t", "\t0.12\t")
+    (measured / "T.tsv").write_text(text)
+    page = report_map(measured)
+    assert "0.09841" in page.text and " 98.41 " not in page.text
+    assert sum(tag == "img" for tag, _ in page.tags) == 1
+
+
+def test_regions_that_no_study_printed_have_a_page_without_bars(measured):
+    text = (measured / "T.tsv").read_text().replace("Substantia nigra", "Somewhere")
+    (measured / "T.tsv").write_text(text)
+    page = report_map(measured)
+    assert is_safe(page) and "No study in the table" in page.text and not any(tag == "img" for tag, _ in page.tags)
+
+
+def test_many_structures_have_no_more_pictures_than_a_reader_looks_at(measured):
+    labels = np.arange(np.prod(GRID.shape)).reshape(GRID.shape) % (MOST_PICTURES + 5)
+    write_nifti(measured / "labels.nii.gz", labels.astype(np.uint8), GRID)
+    (measured / "labels.tsv").unlink()
+    page = report_map(measured, "--map", "chi.nii.gz", "--labels", "labels.nii.gz")
+    assert sum(tag == "img" for tag, _ in page.tags) == MOST_PICTURES + 1
+    assert "4 more structures have no picture" in page.text
+
+
+@pytest.mark.parametrize(("more", "message"), [
+    (["--table", "T.tsv", "--map", "chi.nii.gz"], "both --map and --labels"),
+    (["--table", "T.tsv", "--figures", "f"], "--figures belongs to the results"),
+    (["results", "--table", "T.tsv"], "Give either the results"),
+    ([], "Give either the results"),
+    (["results", "--map", "chi.nii.gz"], "belong to --table"),
+    (["--table", "labels.tsv"], "no table of this kind"),
+    (["--table", "T.tsv", "--map", "chi.nii.gz", "--labels", "other.nii.gz"], "other.nii.gz"),
+])  # fmt: skip
+def test_a_page_of_a_map_that_cannot_be_made_is_refused(measured, capsys, more, message):
+    write_nifti(measured / "other.nii.gz", np.ones((4, 4, 4), np.uint8), Grid((4, 4, 4)))
+    assert main(["report", "--out", "p.html", *more]) == 1
+    assert message in capsys.readouterr().err and not (measured / "p.html").exists()

@@ -38,7 +38,12 @@ def chart_of(figure: Figure) -> Chart:
 def height_of(figure: Figure) -> int:
     """Pixels that a figure needs: more where each row has a name."""
     rows = {"forest": lambda: figure.series[0].y.size, "heat_map": lambda: len(figure.series)}
-    return max(HEIGHT, _MARGIN + _ROW * rows[figure.kind]()) if figure.kind in rows else HEIGHT
+    return height_of_rows(rows[figure.kind]()) if figure.kind in rows else HEIGHT
+
+
+def height_of_rows(rows: int) -> int:
+    """Pixels that so many rows of names need, with axes, titles and legend."""
+    return max(HEIGHT, _MARGIN + _ROW * rows)
 
 
 def png_of(figure: Figure, renderer: Renderer) -> bytes:

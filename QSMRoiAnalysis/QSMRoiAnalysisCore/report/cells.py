@@ -38,7 +38,7 @@ def table(
     if say_once and len(rows) > 1:
         same = [i for i in kept if all(row[i] == rows[0][i] for row in rows)]
         kept = [i for i in kept if i not in same]
-        facts = "; ".join(f"{columns[i]}: {_shown(rows[0][i])}" for i in same)
+        facts = "; ".join(f"{columns[i]}: {_shown(rows[0][i]).rstrip('.')}" for i in same)
         caption = f"{caption} In all rows: {facts}." if facts else caption
     body = "\n".join("<tr>" + "".join(_cell(row[i]) for i in kept) + "</tr>" for row in rows)
     return framed(heading, caption, tuple(columns[i] for i in kept), body)
