@@ -140,8 +140,11 @@ def _curves(study: Study, findings: Sequence[Finding]) -> list[Figure]:
         area = areas.get((target.measure, target.structure, target.side))
         if area is None:
             continue
-        curve = roc_curve(values[positive], values[negative])
-        label = f"{target.measure}, AUC {area.effect:.2f} [{area.effect_low:.2f}, {area.effect_high:.2f}]"
+        # The finding does not say which direction its rule had; the curve with its area has the same.
+        both = [roc_curve(values[positive], values[negative], higher_is_positive=higher) for higher in (True, False)]
+        curve = min(both, key=lambda one: abs(one.area.value - area.effect))
+        limits = f"[{area.effect_low:.2f}, {area.effect_high:.2f}]"
+        label = f"{target.measure} ({area.n}), AUC {area.effect:.2f} {limits}"
         by_region.setdefault(_of(target), []).append(
             series(label, 1 - curve.specificity, curve.sensitivity, line=True)
         )

@@ -149,6 +149,17 @@ def test_what_cannot_be_reported_is_named_and_nothing_is_written(tmp_path, capsy
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+def test_curves_have_the_areas_of_their_legends_whatever_direction_their_rule_has(tmp_path):
+    """PD-5 takes great means, but small fractions of low values, for signs of the disease."""
+    command = write_study(tmp_path / "s", load_protocol("PD-5"), per_group=12, seed=3)
+    assert main([*command, "--out", str(tmp_path / "out"), "--partial"]) == 0
+    drawn = [one for figure in read_result(tmp_path / "out").figures if figure.kind == "roc" for one in figure.series]
+    assert len(drawn) > 6
+    for one in drawn:
+        area = abs(np.sum(np.diff(one.x) * (one.y[1:] + one.y[:-1]) / 2))
+        assert f"AUC {area:.2f} " in one.name and "(cases 12, controls 12)" in one.name
+
+
 GRID = Grid((20, 24, 22), spacing=(2.0, 2.0, 2.0))
 
 

@@ -31,6 +31,7 @@ _MARGIN = 0.05
 _TICKS = 7
 #: More letters than this leave no room for the chart.
 _LONGEST_LABEL = 40
+_LONGEST_IN_LEGEND = 80
 #: The font inside VTK has Latin letters only.
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta ", "μ": "u", "σ": "sigma", "χ": "chi"}
 
@@ -156,7 +157,7 @@ class Chart:
         plot.SetInputData(table)
         for number, (name, _) in enumerate(zip("abc", columns)):
             plot.SetInputArray(number, name)
-        plot.SetLabel(drawable(label, 60) if label else " ")
+        plot.SetLabel(drawable(label, _LONGEST_IN_LEGEND) if label else " ")
         plot.SetLegendVisibility(bool(label))
         if label:
             self.item.SetShowLegend(True)
