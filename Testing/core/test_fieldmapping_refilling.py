@@ -86,4 +86,5 @@ def test_a_tenth_of_all_voxels_may_hold_garbage():
         nrmse(reconstruct(scan, "default", mask=head.mask).susceptibility, head.susceptibility, head.mask)
         for scan in (head.acquisition, replace(head.acquisition, phase=phase))
     ]
-    assert errors[1] < 2 * errors[0]
+    assert errors[0] < 30
+    assert errors[1] < 75  # several hundred if they are not filled

@@ -49,6 +49,8 @@ def dark_share_of_rim(result: Result) -> float | str:
     brain = magnitude[result.depth > _RIM]
     if brain.size < np.count_nonzero(rim) / 10:
         return f"The mask is nowhere deeper than {_RIM:g} mm."
+    if not rim.any():
+        return "The mask fills the scan, so it has no rim."
     return 100 * float(np.mean(magnitude[rim] < _DARK * np.median(brain)))
 
 
