@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -201,6 +201,29 @@ def reconstruct(
     return replace(found, verdicts=verdicts)
 
 
+def without_background(
+    run: Callable[..., LocalField], field: np.ndarray, noise: np.ndarray, mask: np.ndarray, grid: Grid
+) -> LocalField:
+    """The local field: voxels of garbage are filled before the background is removed, and distrusted after.
+
+    Parameters
+    ----------
+    run : callable
+        Runs a method of a stage; called with "background", the field, mask and grid, and the keyword `weights`.
+    field, noise : ndarray, float32, shape (k, j, i)
+        Total field and its standard deviation, in ppm.
+    mask : ndarray, bool, shape (k, j, i)
+    grid : Grid
+
+    Returns
+    -------
+    LocalField
+    """
+    smooth, certain, filled = refilled(field, noise, mask)
+    local_field = run("background", smooth, mask, grid, weights=weights_of(certain, mask))
+    return local_field.distrusting(filled, noise)
+
+
 class _Run:
     """Runs stages one after another; the key of each chains all that determines its result."""
 
@@ -215,10 +238,7 @@ class _Run:
         self, acquisition: Acquisition, field_map: FieldMap, mask: np.ndarray, reference_region: np.ndarray | None
     ) -> tuple[LocalField, np.ndarray]:
         """Local field and susceptibility, not referenced, of the voxels of a mask."""
-        field, noise, filled = refilled(field_map.field, field_map.noise, mask)
-        weights = weights_of(noise, mask)
-        local_field = self.stage("background", field, mask, acquisition.grid, weights=weights)
-        local_field = local_field.distrusting(filled, field_map.noise)
+        local_field = without_background(self.stage, field_map.field, field_map.noise, mask, acquisition.grid)
         weights = weights_of(local_field.noise, local_field.mask)
         if self.recipe.stages["inversion"].get("evenness"):  # only then does the inversion depend on the reference
             self.key = _key(self.key, _digest(reference_region))

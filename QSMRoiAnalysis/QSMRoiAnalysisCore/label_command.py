@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 
 from QSMReconstructionCore.commandline.options import add_progress_option, progress_as
 from QSMReconstructionCore.io.nifti import read_nifti, write_nifti
-from QSMReconstructionCore.io.provenance import versions
+from QSMReconstructionCore.io.provenance import file_hash, versions
 from QSMReconstructionCore.io.staging import staged_folder
 from QSMReconstructionCore.quality.verdict import GOOD, NOT_ASSESSED
 
@@ -21,7 +20,7 @@ from .atlas.atlas import Atlas, read_atlas
 from .atlas.labeling import THRESHOLD, Labeling, Subject, label
 from .atlas.registration import read_transforms, write_transform
 from .maps import UNITS, SusceptibilityMap, read_map
-from .regions import check_same_grid
+from .regions import volume_on
 from .table import write_table
 
 
@@ -109,10 +108,9 @@ def run(options: argparse.Namespace) -> None:
 def _on_grid(susceptibility: SusceptibilityMap, name: str, path: Path | None) -> np.ndarray | None:
     if path is None:
         return None
-    volume, its_grid = read_nifti(path)
+    volume = volume_on(susceptibility.grid, name, path)
     if volume.ndim != 3:
         raise ValueError(f"{name} must be one volume, but {path} holds {len(volume)}. Give one echo.")
-    check_same_grid(f"{name} ({path.name})", its_grid, susceptibility.grid)
     return volume
 
 
@@ -129,7 +127,7 @@ def _provenance(options: argparse.Namespace, atlas: Atlas, found: Labeling) -> d
         },
         "ProbabilityThreshold": options.threshold if atlas.probabilities else None,
         "Resampling": "linear, of probabilities" if atlas.probabilities else "nearest neighbor, of labels",
-        "Inputs": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in inputs if path},
+        "Inputs": {path.name: file_hash(path) for path in inputs if path},
         "Versions": versions(),
         "Verdicts": [verdict.as_dict() for verdict in found.verdicts],
     }  # fmt: skip

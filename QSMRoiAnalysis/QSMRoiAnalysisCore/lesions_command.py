@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from QSMReconstructionCore.io.nifti import read_nifti, write_nifti
+from QSMReconstructionCore.io.nifti import write_nifti
 
 from .lesion_table import RIM_CONTRAST, LesionRow, measure_lesions
 from .lesions import SMALLEST_VOLUME, SPLIT_DEPTH, find_lesions, match_lesions, shells
 from .maps import UNITS, read_map
-from .regions import check_same_grid
+from .regions import volume_on
 from .table import write_table
 
 
@@ -78,11 +78,11 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"--visits must differ, but got {', '.join(names)}.")
     maps = [read_map(path, options.map_unit) for path in options.map]
     if options.mask:
-        maps = [replace(one, mask=_on_grid(one.grid, "mask", path)) for one, path in zip(maps, options.mask)]
+        maps = [replace(one, mask=volume_on(one.grid, "mask", path)) for one, path in zip(maps, options.mask)]
     split_depth = options.split_depth if np.isfinite(options.split_depth) else None
     labels = [
         find_lesions(
-            _on_grid(one.grid, "lesions", path), one.grid, smallest_volume=options.smallest_volume,
+            volume_on(one.grid, "lesions", path), one.grid, smallest_volume=options.smallest_volume,
             split_depth=split_depth,
         )
         for one, path in zip(maps, options.lesions)
@@ -92,7 +92,9 @@ def run(options: argparse.Namespace) -> None:
     matches = match_lesions(labels, [one.grid for one in maps])
     rows: list[LesionRow] = []
     for number, (one, found, matched) in enumerate(zip(maps, labels, matches)):
-        tissue = _on_grid(one.grid, "white matter", options.white_matter[number]) != 0 if options.white_matter else None
+        tissue = None
+        if options.white_matter:
+            tissue = volume_on(one.grid, "white matter", options.white_matter[number]) != 0
         parts = shells(found, one.grid, rim=options.rim, surroundings=options.surroundings, mask=tissue)
         rows += measure_lesions(
             one, parts, matched, subject=options.subject, visit=names[number], time_years=years[number],
@@ -119,9 +121,3 @@ def _report(options: argparse.Namespace, rows: list[LesionRow], names: list[str]
             "look"
         )
     print(f"Measured {len(rows)} rows in {options.unit}: {options.out}")
-
-
-def _on_grid(grid, name: str, path: Path) -> np.ndarray:
-    volume, its_grid = read_nifti(path)
-    check_same_grid(f"{name} ({path.name})", its_grid, grid)
-    return volume

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from QSMReconstructionCore.grid import Grid
-from QSMReconstructionCore.io.nifti import read_nifti
 
 from . import subregions
 from .affected import read_more_affected
@@ -23,7 +22,7 @@ from .maps import UNITS, ParameterMap, SusceptibilityMap, read_map
 from .measures import Measurement, measure, measure_parameter
 from .norms import read_norms
 from .profiles import ProfileStep, profiles
-from .regions import Region, check_same_grid, find_regions, regions_from_labels
+from .regions import Region, find_regions, regions_from_labels, volume_on
 from .remarks import absent, remarks
 from .request import Request
 from .table import write_table
@@ -205,13 +204,6 @@ def run(options: argparse.Namespace) -> None:
         )
     for note in notes:
         print(f"Note: {note}", file=sys.stderr)
-
-
-def volume_on(grid: Grid, name: str, path: Path) -> np.ndarray:
-    """A volume that must lie on the grid of the map."""
-    volume, its_grid = read_nifti(path)
-    check_same_grid(f"{name} ({path.name})", its_grid, grid)
-    return volume
 
 
 def _derived(regions: Sequence[Region], options: argparse.Namespace, grid: Grid) -> tuple[Region, ...]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from .maps import UNITS, read_map
-from .measure_command import lookup_of, volume_on
+from .measure_command import lookup_of
 from .motor_cortex import REACH, MotorCortexRow, measure_motor_cortex
-from .regions import regions_from_labels
+from .regions import regions_from_labels, volume_on
 from .remarks import FEW_VOXELS
 from .table import write_table
 

@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 from QSMReconstructionCore.grid import Grid
+from QSMReconstructionCore.io.nifti import read_nifti
 
 from .laterality import split_side
 
@@ -207,6 +209,13 @@ def check_same_grid(name: str, grid: Grid, map_grid: Grid) -> None:
         f"{name} is on another grid than the map: {difference}. Resample it to the grid of the map with nearest "
         "neighbor interpolation; the map itself is never resampled."
     )
+
+
+def volume_on(grid: Grid, name: str, path: Path) -> np.ndarray:
+    """Read a volume that must lie on the grid of the map; errors as `check_same_grid` and `read_nifti`."""
+    volume, its_grid = read_nifti(path)
+    check_same_grid(f"{name} ({path.name})", its_grid, grid)
+    return volume
 
 
 def _whole_numbers(labels: np.ndarray) -> np.ndarray:

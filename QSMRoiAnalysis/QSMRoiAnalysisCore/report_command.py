@@ -11,8 +11,8 @@ from pathlib import Path
 from QSMReconstructionCore.io.staging import staged_file, staged_folder
 
 from .maps import UNITS, read_map
-from .measure_command import lookup_of, volume_on
-from .regions import regions_from_labels
+from .measure_command import lookup_of
+from .regions import regions_from_labels, volume_on
 from .report.cohort import cohort_page, file_name
 from .report.subject import beside_healthy, in_unit_of_map, region_pictures, subject_page
 from .results import LiteratureComparison, StudyResult, read_result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -11,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from QSMReconstructionCore import __version__
+from QSMReconstructionCore.io.provenance import file_hash
 from QSMReconstructionCore.io.staging import staged_file
 
 from .cohort import Visit
 from .lookup import read_lookup
 from .maps import read_map
-from .measure_command import volume_on
 from .measures import measure
-from .regions import regions_from_labels
+from .regions import regions_from_labels, volume_on
 from .remarks import remarks
 from .request import Request
 from .table import write_table
@@ -191,14 +190,6 @@ def _facts(files: SubjectFiles, descriptors, reference, map_unit) -> dict:
     paths = {"susceptibility": files.susceptibility, "labels": files.labels, "mask": files.mask, "lookup": files.lookup}
     return {
         "version": __version__,
-        "hashes": {name: _hash(path) for name, path in paths.items() if path is not None},
+        "hashes": {name: file_hash(path) for name, path in paths.items() if path is not None},
         "descriptors": list(descriptors), "reference": reference, "map_unit": map_unit,
     }  # fmt: skip
-
-
-def _hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

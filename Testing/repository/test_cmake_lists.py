@@ -23,8 +23,9 @@ def files_of(module: str, name: str) -> list[str]:
         if (path.suffix == ".py") == (name == "MODULE_PYTHON_SCRIPTS")
         and path.is_file()
         and path.name != "CMakeLists.txt"
-        and not {"__pycache__", "Screenshots"} & set(path.parts)
-    )
+        and not any(part in ("__pycache__", "Screenshots") or part.startswith(".")  # what Python and linters leave
+                    for part in path.relative_to(folder).parts)
+    )  # fmt: skip
     return sorted(path.relative_to(folder).as_posix() for path in kept)
 
 

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from repository.test_cmake_lists import LISTS, files_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULES = ("QSMReconstruction", "QSMRoiAnalysis", "DICOMQSMPlugin")
@@ -50,10 +52,8 @@ def installed(cmake, build, tmp_path_factory) -> Path:
 
 def test_everything_a_module_has_is_installed(installed):
     for module in MODULES[:2]:
-        for path in (REPOSITORY / module).rglob("*"):
-            left_out = {"__pycache__", "Screenshots"} & set(path.parts) or path.name == "CMakeLists.txt"
-            if path.is_file() and not left_out:
-                assert (installed / path.relative_to(REPOSITORY / module)).is_file(), path
+        for path in chain.from_iterable(files_of(module, name) for name in LISTS):
+            assert (installed / path).is_file(), path
 
 
 def test_the_command_lines_work_from_the_installed_files(installed, tmp_path):

@@ -117,9 +117,8 @@ def run_stages(
     import numpy as np
 
     from ..acquisition import checked_volume
-    from ..fieldmapping.refilling import refilled
     from ..methods import method
-    from ..pipeline import STAGES_IN_WORDS, weights_of
+    from ..pipeline import STAGES_IN_WORDS, weights_of, without_background
     from ..referencing import apply_reference
 
     def call(stage: str, *arguments, **more):
@@ -141,9 +140,7 @@ def run_stages(
         noise = np.where(field != 0, np.float32(_ASSUMED_NOISE), np.float32(0))
     lost = None
     if "background" in stages:
-        smooth, certain, filled = refilled(field, noise, support)
-        local = call("background", smooth, support, grid, weights=weights_of(certain, support))
-        local = local.distrusting(filled, noise)
+        local = without_background(call, field, noise, support, grid)
         field, noise, lost = local.field, local.noise, local.lost
     if "inversion" in stages:
         magnitude = data.magnitude if "field_map" in stages else None

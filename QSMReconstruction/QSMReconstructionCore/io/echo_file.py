@@ -15,7 +15,7 @@ from .nifti import read_header, read_nifti
 from .params import Params, read_params
 from .phase_scale import phase_in_radians
 from .protocol import protocol_of
-from .scan import check_is_echo_phase, listed_echo_times, sidecar
+from .scan import check_is_echo_phase, common_fact, listed_echo_times, sidecar
 
 #: What headers (ImageType) call the two, and the words for them in file names.
 _IMAGE_TYPES = {"magnitude": {"M", "MAGNITUDE", "M_FFE"}, "phase": {"P", "PHASE", "PHASE MAP"}}
@@ -122,14 +122,11 @@ def read_echo_file(path: str | os.PathLike) -> EchoFile:
     else:
         values = read_nifti(path)[0]
     order = np.argsort(echo_times, kind="stable")
-    strength, frequency = facts.get("MagneticFieldStrength"), facts.get("ImagingFrequency")
+    strength, frequency = (common_fact({path: facts}, key) for key in ("MagneticFieldStrength", "ImagingFrequency"))
     if strength is not None:
         sources["field_strength"] = "sidecar"
     elif params.field_strength is not None:
         strength, sources["field_strength"] = params.field_strength, "params.json"
-    for name, number in (("MagneticFieldStrength", strength), ("ImagingFrequency", frequency)):
-        if number is not None and not isinstance(number, (int, float)):
-            raise ValueError(f"{name} in the sidecar of {path} must be a number, but got {number!r}.")
     if frequency is not None:
         sources["imaging_frequency"] = "sidecar"
     return EchoFile(

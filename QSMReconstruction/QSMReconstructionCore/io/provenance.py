@@ -169,7 +169,7 @@ def provenance_of(
         "Recipe": {stage: dict(chosen) for stage, chosen in reconstruction.recipe.stages.items()},
         "Versions": versions(),
         "InputIdentity": reconstruction.input_identity,
-        "InputFiles": [{"Path": _name(Path(path), root), "SHA256": _file_hash(path)} for path in files],
+        "InputFiles": [{"Path": _name(Path(path), root), "SHA256": file_hash(path)} for path in files],
         "FactSources": dict(acquisition.sources),
         "Notes": list(reconstruction.notes),
         "Verdicts": {verdict.name: verdict.level for verdict in reconstruction.verdicts},
@@ -209,5 +209,10 @@ def _write_json(path: Path, entries: dict) -> None:
     path.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 
-def _file_hash(path: str | os.PathLike) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def file_hash(path: str | os.PathLike) -> str:
+    """SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

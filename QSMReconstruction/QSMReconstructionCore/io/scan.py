@@ -103,9 +103,9 @@ def read_scan(
     elif params.field_strength is not None:
         field_strength, sources["field_strength"] = params.field_strength, "params.json"
     else:
-        field_strength = _common_fact(facts, "MagneticFieldStrength")
+        field_strength = common_fact(facts, "MagneticFieldStrength")
         sources["field_strength"] = "sidecar"
-    frequency = _common_fact(facts, "ImagingFrequency")
+    frequency = common_fact(facts, "ImagingFrequency")
     sources["imaging_frequency"] = (
         "sidecar" if frequency is not None else "assumed: that of the field strength, because no sidecar tells it"
     )
@@ -214,7 +214,7 @@ def _check_same_grid(grid: Grid, wanted: Grid, name: str, other: str) -> None:
         )
 
 
-def _common_fact(facts: dict[Path, dict], key: str) -> float | None:
+def common_fact(facts: dict[Path, dict], key: str) -> float | None:
     """A number on which all sidecars that tell it agree."""
     told = {path: f[key] for path, f in facts.items() if f.get(key) is not None}
     for path, value in told.items():

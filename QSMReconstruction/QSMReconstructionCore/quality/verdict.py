@@ -64,6 +64,14 @@ class Verdict:
         return {key: value for key, value in entries.items() if value not in (None, "")}
 
 
+def level_of(value: float, caution: float, bad: float) -> str:
+    """The level of a value by its limits, as `Verdict` defines them."""
+    sign = -1 if bad < caution else 1
+    if sign * value >= sign * bad:
+        return BAD
+    return CAUTION if sign * value >= sign * caution else GOOD
+
+
 @dataclass(frozen=True)
 class Question:
     """What is looked at, and the answers there can be; `judged` picks one by the value that was measured.
@@ -99,11 +107,7 @@ class Question:
         value = float(measured)
         if not math.isfinite(value):
             return self.not_assessed("It cannot be measured in these data.")
-        sign = -1 if self.bad < self.caution else 1
-        if sign * value >= sign * self.bad:
-            level = BAD
-        else:
-            level = CAUTION if sign * value >= sign * self.caution else GOOD
+        level = level_of(value, self.caution, self.bad)
         words = f"{value:.{self.decimals}f}{'' if self.unit in ('', '%') else ' '}{self.unit}"
         limits = (limit if math.isfinite(limit) else None for limit in (self.caution, self.bad))
         return Verdict(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
-from QSMReconstructionCore.quality.verdict import BAD, CAUTION, GOOD, NOT_ASSESSED, Verdict
+from QSMReconstructionCore.quality.verdict import BAD, CAUTION, GOOD, NOT_ASSESSED, Verdict, level_of
 
 from ..laterality import split_side
 from .images import image_of, resampled
@@ -45,7 +45,7 @@ def judge(labels: np.ndarray, subject: Subject, atlas: Atlas, transform: sitk.Tr
         Overlap of the brains, folds of the transform, volumes, regions outside the brain, sides, missing and small
         regions.
     """
-    counts = {value: int((labels == value).sum()) for value in atlas.values}
+    counts = _counted(labels, atlas)
     return (
         _overlap(subject, atlas, transform),
         _folds(subject, transform),
@@ -56,6 +56,13 @@ def judge(labels: np.ndarray, subject: Subject, atlas: Atlas, transform: sitk.Tr
     )
 
 
+def _counted(labels: np.ndarray, atlas: Atlas) -> dict[int, int]:
+    """Voxels of each region of the atlas, in one pass over the volume."""
+    found, voxels = np.unique(labels[labels != 0], return_counts=True)
+    counts = dict(zip(found.tolist(), voxels.tolist()))
+    return {value: counts.get(value, 0) for value in atlas.values}
+
+
 def _overlap(subject, atlas, transform) -> Verdict:
     name, title = "brain_overlap", "Overlap of the brains"
     if atlas.brain is None:
@@ -64,7 +71,7 @@ def _overlap(subject, atlas, transform) -> Verdict:
     theirs = resampled(image_of(atlas.brain, atlas.grid), onto, transform, nearest=True) != 0
     total = int(theirs.sum()) + int(subject.brain.sum())
     dice = 2 * int((theirs & subject.brain).sum()) / total
-    level = GOOD if dice >= _DICE_CAUTION else CAUTION if dice >= _DICE_BAD else BAD
+    level = level_of(dice, _DICE_CAUTION, _DICE_BAD)
     explanation = f"Brain of subject and of template overlap with a Dice coefficient of {dice:.2f}."
     action = "" if level == GOOD else "Look at the regions on the map; correct them, or give a transform of your own."
     return Verdict(name, title, level, explanation, action, dice, "", _DICE_CAUTION, _DICE_BAD)
@@ -93,16 +100,17 @@ def _folds(subject, transform) -> Verdict:
 
 
 def _volumes(counts, subject, atlas) -> Verdict:
-    ratios = {}
-    for value, count in counts.items():
-        drawn = int((atlas.labels == value if atlas.labels is not None else atlas.probabilities[value] >= 0.5).sum())
-        if drawn and count:
-            ratios[value] = count * subject.grid.voxel_volume / (drawn * atlas.grid.voxel_volume)
+    if atlas.labels is not None:
+        drawn = _counted(atlas.labels, atlas)
+    else:
+        drawn = {value: int((likely >= 0.5).sum()) for value, likely in atlas.probabilities.items()}
+    scale = subject.grid.voxel_volume / atlas.grid.voxel_volume
+    ratios = {value: scale * count / drawn[value] for value, count in counts.items() if count and drawn[value]}
     if not ratios:
         return Verdict("region_volumes", "Volumes of the regions", NOT_ASSESSED, "No region came out.")
     value, ratio = max(ratios.items(), key=lambda item: abs(np.log(item[1])))
     factor = max(ratio, 1 / ratio)
-    level = GOOD if factor < _VOLUME_CAUTION else CAUTION if factor < _VOLUME_BAD else BAD
+    level = level_of(factor, _VOLUME_CAUTION, _VOLUME_BAD)
     explanation = (
         f"The volumes differ most from those of the atlas in {atlas.names[value]}: {ratio:.2f} of the volume there."
     )
@@ -113,13 +121,12 @@ def _volumes(counts, subject, atlas) -> Verdict:
 
 
 def _outside(counts, labels, subject, atlas) -> Verdict:
-    parts = {
-        value: float((labels[~subject.brain] == value).sum()) / count for value, count in counts.items() if count
-    }
+    outside = _counted(np.where(subject.brain, 0, labels), atlas)
+    parts = {value: outside[value] / count for value, count in counts.items() if count}
     if not parts:
         return Verdict("outside_brain", "Regions outside the brain", NOT_ASSESSED, "No region came out.")
     value, part = max(parts.items(), key=lambda item: item[1])
-    level = GOOD if part < _OUTSIDE_CAUTION else CAUTION if part < _OUTSIDE_BAD else BAD
+    level = level_of(part, _OUTSIDE_CAUTION, _OUTSIDE_BAD)
     explanation = (
         "All regions lie inside the brain." if part == 0 else
         f"{atlas.names[value]} lies outside the brain with {100 * part:.0f} % of its voxels."
@@ -133,13 +140,15 @@ def _outside(counts, labels, subject, atlas) -> Verdict:
 
 def _sides(labels, subject, atlas) -> Verdict:
     """Left must lie to the left of right, in the world: the trap of atlases whose first axis runs the other way."""
-    x = subject.grid.world_coordinates()[0]
+    labeled = labels != 0
+    x = np.broadcast_to(subject.grid.world_coordinates()[0], labels.shape)[labeled]
+    found, regions = np.unique(labels[labeled], return_inverse=True)
+    means = np.bincount(regions, weights=x) / np.bincount(regions) if found.size else ()
     middles: dict[str, dict[str, float]] = {}
-    for value in atlas.values:
-        structure, side = split_side(atlas.names[value])
-        inside = labels == value
-        if side and inside.any():
-            middles.setdefault(structure, {})[side] = float(np.broadcast_to(x, labels.shape)[inside].mean())
+    for value, mean in zip(found.tolist(), means):
+        structure, side = split_side(atlas.names.get(value, ""))
+        if side:
+            middles.setdefault(structure, {})[side] = float(mean)
     pairs = {structure: sides for structure, sides in middles.items() if len(sides) == 2}
     if not pairs:
         return Verdict("sides", "Left and right", NOT_ASSESSED, "No region of the atlas has a left and a right part.")
