@@ -11,9 +11,9 @@ from QSMReconstructionCore.acquisition import Acquisition, checked_mask
 from QSMReconstructionCore.background import LocalField
 from QSMReconstructionCore.fieldmapping import FieldMap
 from QSMReconstructionCore.grid import Grid
-from QSMReconstructionCore.pipeline import Reconstruction
 from QSMReconstructionCore.progress import no_progress
 from QSMReconstructionCore.recipe import Recipe
+from QSMReconstructionCore.reconstruction import Reconstruction
 from QSMReconstructionCore.referencing import apply_reference
 
 SHAPE = (6, 7, 8)

@@ -24,7 +24,7 @@ _PUBLIC = {
     "Parameter": "parameter",
     "Recipe": "recipe",
     "ReferenceRegion": "referencing",
-    "Reconstruction": "pipeline",
+    "Reconstruction": "reconstruction",
     "Verdict": "quality",
     "assess_acquisition": "quality",
     "assess_reconstruction": "quality",

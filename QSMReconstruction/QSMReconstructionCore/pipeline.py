@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,91 +17,16 @@ from .fieldmapping.refilling import refilled
 from .grid import Grid
 from .methods import method
 from .progress import Progress, no_progress, part_of
-from .quality import Verdict, assess_acquisition, assess_reconstruction
+from .quality import assess_acquisition, assess_reconstruction
 from .recipe import Recipe
-from .referencing import Reference, ReferenceRegion, apply_reference, rereference
+from .reconstruction import Reconstruction, check_region_is_wanted
+from .referencing import ReferenceRegion, apply_reference
 
 #: Share of each stage in the run time of the default recipe, for the progress bar: rounded from a 1 mm head.
 SHARE_OF_STAGE = {
     "mask": 0.10, "support": 0.02, "field_map": 0.20, "passes": 0.00, "background": 0.10, "inversion": 0.53,
     "reference": 0.01, "r2star": 0.02,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Reconstruction:
-    """What a reconstruction gives. Arrays have shape (k, j, i) and are 0 outside the mask.
-
-    Attributes
-    ----------
-    susceptibility : ndarray, float32
-        In ppm, relative to `reference`.
-    mask : ndarray, bool
-        The brain, found by the recipe or given by the caller. Where `local_field.mask` is narrower, or the field is
-        too noisy to count, susceptibility rests on the voxels around and on its smoothness.
-    field_map : FieldMap
-        Total field, its noise, quality and residual.
-    local_field : LocalField
-        Field of the sources inside the mask.
-    r2star : ndarray, float32, or None
-        Effective transverse relaxation rate in 1/s; None for a single echo.
-    reference : Reference
-        What was called zero.
-    recipe : Recipe
-        Every method and parameter.
-    grid : Grid
-        Geometry of all arrays.
-    input_identity : str
-        SHA-256 of the acquisition.
-    seconds : dict
-        Wall time of each stage that was computed, in s.
-    notes : tuple of str
-        What the user should know about this result, in sentences.
-    verdicts : tuple of Verdict
-        What was judged of the scan and of this result, good or not.
-    """
-
-    susceptibility: np.ndarray
-    mask: np.ndarray
-    field_map: FieldMap
-    local_field: LocalField
-    r2star: np.ndarray | None
-    reference: Reference
-    recipe: Recipe
-    grid: Grid
-    input_identity: str
-    seconds: dict[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-
-    def with_reference(
-        self, name: str, *, region: ReferenceRegion | np.ndarray | None = None, **parameters
-    ) -> Reconstruction:
-        """The same map relative to another reference, without repeating any computation.
-
-        Parameters
-        ----------
-        name : str
-            A method of the stage "reference".
-        region : ReferenceRegion or ndarray, bool, shape (k, j, i), optional
-            The region that the method `region` refers to.
-        **parameters
-            Of the method.
-
-        Raises
-        ------
-        ValueError
-            If the method or a parameter is unknown, or the region cannot be found.
-        """
-        values = {f"reference.{key}": value for key, value in parameters.items()}
-        recipe = self.recipe.with_values({"reference.method": name, **values})
-        _check_region_is_wanted(recipe, region)
-        chosen = dict(recipe.stages["reference"])
-        found = method("reference", chosen.pop("method")).run(
-            self.mask, self.grid, given={"r2star": self.r2star, "region": region}, parameters=chosen
-        )
-        susceptibility, reference = rereference(self.susceptibility, self.mask, found, self.reference)
-        return replace(self, susceptibility=susceptibility, reference=reference, recipe=recipe)
 
 
 def reconstruct(
@@ -143,7 +68,7 @@ def reconstruct(
         If `progress` raised it.
     """
     recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
-    _check_region_is_wanted(recipe, reference_region)
+    check_region_is_wanted(recipe, reference_region)
     run = _Run(acquisition, recipe, progress, {} if cache is None else cache)
     if mask is not None:
         mask = checked_mask(mask, acquisition.grid.shape)
@@ -280,15 +205,6 @@ def _key(*parts) -> str:
 
 def _digest(mask: np.ndarray | None) -> str:
     return hashlib.sha256(b"" if mask is None else np.packbits(np.asarray(mask) > 0).data).hexdigest()
-
-
-def _check_region_is_wanted(recipe: Recipe, region: ReferenceRegion | np.ndarray | None) -> None:
-    chosen = recipe.stages["reference"]["method"]
-    if region is not None and chosen != "region":
-        raise ValueError(
-            f"A reference region was given, but the recipe refers to {chosen}. Set reference.method=region, or leave "
-            "the region out."
-        )
 
 
 def weights_of(noise: np.ndarray, mask: np.ndarray) -> np.ndarray:

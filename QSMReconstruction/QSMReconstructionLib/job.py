@@ -25,7 +25,7 @@ from QSMReconstructionCore.io.provenance import OUTPUTS, VERDICTS
 from QSMReconstructionCore.pipeline import SHARE_OF_STAGE, STAGES_IN_WORDS
 from QSMReconstructionCore.recipe import Recipe
 from QSMReconstructionCore.referencing import ReferenceRegion
-from QSMReconstructionCore.report.report import REPORT
+from QSMReconstructionCore.report.files import REPORT
 
 from .echoes import Scan, voxels
 from .engine import Engine, Report

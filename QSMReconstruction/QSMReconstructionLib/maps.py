@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from QSMReconstructionCore import __version__
 from QSMReconstructionCore.io.provenance import OUTPUTS, provenance_of
-from QSMReconstructionCore.pipeline import Reconstruction
+from QSMReconstructionCore.reconstruction import Reconstruction
 
 from .changes import all_or_nothing, detached_node
 from .echoes import Scan

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from .analyses import ANALYSES
 from .cohort import listed
 from .findings import Finding
 from .long_table import quality
 from .protocols.needs import is_possible, missing_of
-from .protocols.schema import Protocol, TestPlan
+from .protocols.protocol import Protocol, TestPlan
 from .reference_values import compare_with_literature
 from .remarks import FEW_VOXELS, LOW_COVERAGE
 from .results import Omission, StudyResult
@@ -102,19 +103,19 @@ def run_protocol(
 def _made(study: Study, test: TestPlan) -> tuple[list[Finding], list[Omission]]:
     if not is_possible(study, test):
         return [], [Omission(test.kind, "", "", "", "A column that it needs is missing.")]
-    if study.protocol.design == "longitudinal" and study.protocol.rows == "regions" and test.analysis.visits == 1:
+    if study.protocol.design == "longitudinal" and study.protocol.rows == "regions" and ANALYSES[test.kind].visits == 1:
         study = study.at_baseline()
     parameters = {name: tuple(value) if isinstance(value, list) else value for name, value in test.parameters.items()}
-    if not test.analysis.per_target:
+    if not ANALYSES[test.kind].per_target:
         try:
-            return test.analysis.function(study, **parameters), []
+            return ANALYSES[test.kind].function(study, **parameters), []
         except ValueError as error:
             return [], [Omission(test.kind, "", "", "", str(error))]
     choices = [one for one in study.protocol.regions if not test.regions or one.name in test.regions]
     found, omitted = [], []
     for target in study.targets(choices, test.measures):
         try:
-            found += test.analysis.function(study, target, **parameters)
+            found += ANALYSES[test.kind].function(study, target, **parameters)
         except ValueError as error:
             omitted.append(_omission(test, target, error))
     return found, omitted

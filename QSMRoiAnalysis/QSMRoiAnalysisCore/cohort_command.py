@@ -27,7 +27,7 @@ from .long_table import read_long, write_long
 from .maps import UNITS
 from .protocols import Protocol, load_protocol
 from .protocols.general import general_protocol
-from .protocols.schema import SUBJECT_REGION
+from .protocols.protocol import SUBJECT_REGION
 from .published_effects import read_published_effects
 from .results import StudyResult, write_results
 from .sites import WAYS, account_for_sites, site_column

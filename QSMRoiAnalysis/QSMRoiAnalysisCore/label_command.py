@@ -17,8 +17,9 @@ from QSMReconstructionCore.io.staging import staged_folder
 from QSMReconstructionCore.quality.verdict import GOOD, NOT_ASSESSED
 
 from .atlas.atlas import Atlas, read_atlas
-from .atlas.labeling import THRESHOLD, Labeling, Subject, label
+from .atlas.labeling import THRESHOLD, Labeling, label
 from .atlas.registration import read_transforms, write_transform
+from .atlas.subject import Subject
 from .maps import UNITS, SusceptibilityMap, read_map
 from .regions import volume_on
 from .table import write_table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from .analyses import ANALYSES
 from .protocols import load_protocol, protocol_names
 
 
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"  {role} {name}: {variable.means} ({variable.kind})")
     for test in protocol.tests:
         options_of = ", ".join(f"{name} {value}" for name, value in test.parameters.items())
-        print(f"  {test.kind}{f' ({options_of})' if options_of else ''}: {test.analysis.summary}")
+        print(f"  {test.kind}{f' ({options_of})' if options_of else ''}: {ANALYSES[test.kind].summary}")
     family = protocol.family
     chosen = "as published" if family.as_published else "the choice of this protocol"
     print(f"  family: {family.name}, {family.method} at {family.level:g} ({chosen})")

@@ -16,7 +16,7 @@ from .region_names import plain_name, same_structure
 from .statistics.regression import indicators
 
 if TYPE_CHECKING:
-    from .protocols.schema import Protocol, RegionChoice
+    from .protocols.protocol import Protocol, RegionChoice
 
 #: Column of subjects' more affected side of the body.
 AFFECTED_COLUMN = "more_affected_side"

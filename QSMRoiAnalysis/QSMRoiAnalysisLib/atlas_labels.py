@@ -20,8 +20,9 @@ from QSMReconstructionCore.quality.verdict import GOOD, NOT_ASSESSED, Verdict
 from QSMReconstructionLib.changes import all_or_nothing, detached_node
 from QSMReconstructionLib.geometry import grid_of, ijk_to_ras
 from QSMRoiAnalysisCore.atlas.atlas import Atlas, read_atlas
-from QSMRoiAnalysisCore.atlas.labeling import Labeling, Subject, label
+from QSMRoiAnalysisCore.atlas.labeling import Labeling, label
 from QSMRoiAnalysisCore.atlas.registration import read_transforms, write_transform
+from QSMRoiAnalysisCore.atlas.subject import Subject
 from QSMRoiAnalysisCore.laterality import split_side
 from QSMRoiAnalysisCore.maps import UNITS
 from QSMRoiAnalysisCore.regions import check_same_grid

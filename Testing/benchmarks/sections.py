@@ -14,9 +14,10 @@ from QSMReconstructionCore.metrics import correlation, nrmse, score
 from QSMReconstructionCore.numerics.fourier import counted_ffts, fast_shape
 from QSMReconstructionCore.numerics.romeo_weights import edge_weights
 from QSMReconstructionCore.phantom import LABELS, Phantom
-from QSMReconstructionCore.pipeline import Reconstruction, weights_of
+from QSMReconstructionCore.pipeline import weights_of
 from QSMReconstructionCore.preview import box_around, preview_inversion
 from QSMReconstructionCore.recipe import PRESETS, Recipe
+from QSMReconstructionCore.reconstruction import Reconstruction
 from QSMReconstructionCore.referencing import ReferenceRegion
 
 from .scenes import DISTURBANCES, SCENARIOS, head

@@ -12,8 +12,9 @@ import numpy as np
 
 from QSMReconstructionCore.numerics.fourier import FourierCount, counted_ffts, fast_shape, forward, inverse
 from QSMReconstructionCore.phantom import Phantom
-from QSMReconstructionCore.pipeline import STAGES_IN_WORDS, Reconstruction, reconstruct
+from QSMReconstructionCore.pipeline import STAGES_IN_WORDS, reconstruct
 from QSMReconstructionCore.recipe import Recipe
+from QSMReconstructionCore.reconstruction import Reconstruction
 
 _ITERATION = re.compile(r"(?:iteration|outer step|step|cycle) (\d+)")
 

@@ -16,8 +16,9 @@ from QSMRoiAnalysisCore.atlas.agreement import judge
 from QSMRoiAnalysisCore.atlas.atlas import Atlas, read_atlas
 from QSMRoiAnalysisCore.atlas.contrast import evened, gray_levels, hybrid
 from QSMRoiAnalysisCore.atlas.images import image_of, resampled
-from QSMRoiAnalysisCore.atlas.labeling import Subject, label
+from QSMRoiAnalysisCore.atlas.labeling import label
 from QSMRoiAnalysisCore.atlas.registration import read_transforms, register, write_transform
+from QSMRoiAnalysisCore.atlas.subject import Subject
 from QSMRoiAnalysisCore.lookup import read_lookup
 
 #: The deep gray nuclei that are large enough for voxels of 3 mm.

@@ -14,8 +14,8 @@ from QSMReconstructionCore.fieldmapping import FieldMap
 from QSMReconstructionCore.io.bids import BidsScan
 from QSMReconstructionCore.io.nifti import read_nifti
 from QSMReconstructionCore.io.provenance import OUTPUTS, write_reconstruction
-from QSMReconstructionCore.pipeline import Reconstruction
 from QSMReconstructionCore.recipe import Recipe
+from QSMReconstructionCore.reconstruction import Reconstruction
 from QSMReconstructionCore.referencing import Reference
 
 

@@ -20,10 +20,11 @@ from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.phantom import head_phantom
 from QSMReconstructionCore.quality.verdict import BAD, GOOD, Verdict
 from QSMReconstructionCore.recipe import PRESETS, Recipe
+from QSMReconstructionCore.report.files import write_report
 from QSMReconstructionCore.report.pictures import stage_pictures, three_planes
 from QSMReconstructionCore.report.png import as_png
 from QSMReconstructionCore.report.references import ALWAYS, REFERENCES, Reference, cited, reference
-from QSMReconstructionCore.report.report import report_of, write_report
+from QSMReconstructionCore.report.report import report_of
 from QSMReconstructionCore.report.tables import UNKNOWN, echo_times_in_words, orientation_in_words
 from small_scan import oblique_grid, quick_reconstruct, small_scan
 

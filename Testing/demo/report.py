@@ -19,7 +19,7 @@ from .scatter import scatter_plot
 if TYPE_CHECKING:
     from QSMRoiAnalysisCore.measures import Measurement
 
-    from .workflow import Outcome
+    from .outcome import Outcome
 
 _STYLE = """
 img.views { width: 100%; max-width: 54rem; border-radius: 6px; }

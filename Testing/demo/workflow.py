@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 import standin
@@ -15,36 +15,11 @@ from QSMReconstructionCore.progress import Progress, no_progress, part_of
 from QSMRoiAnalysisCore.measures import Measurement
 from QSMRoiAnalysisCore.table import write_table
 
-from .pictures import Pictures, take_pictures
+from .outcome import Outcome
+from .pictures import take_pictures
 from .report import write_report
 from .scans import DemoScan
 from .segments import add_regions
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What the demo found; the report tells it.
-
-    Attributes
-    ----------
-    scan : DemoScan
-    nodes : ReconstructionNodes
-        The maps in the scene, with what the core returned.
-    rows : tuple of Measurement
-        One per region.
-    scores : dict or None
-        Agreement with the truth, if there is one.
-    pictures : Pictures
-    notes : tuple of str
-        What the user should know, in sentences.
-    """
-
-    scan: DemoScan
-    nodes: object
-    rows: tuple[Measurement, ...]
-    scores: dict | None
-    pictures: Pictures
-    notes: tuple[str, ...]
 
 
 def run(scan: DemoScan, out: Path, *, recipe: str = "default", progress: Progress = no_progress) -> Outcome:

@@ -82,7 +82,8 @@ def run(chosen: argparse.Namespace) -> None:
     from ..io.staging import check_writable, staged_folder
     from ..pipeline import reconstruct
     from ..quality import assess_acquisition
-    from ..report.report import REPORT, report_of, report_patterns, write_report
+    from ..report.files import REPORT, report_patterns, write_report
+    from ..report.report import report_of
 
     progress = progress_as(chosen.progress)
     recipe = _recipe(chosen)

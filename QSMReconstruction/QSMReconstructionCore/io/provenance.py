@@ -20,7 +20,7 @@ from .staging import staged_folder
 
 if TYPE_CHECKING:
     from ..acquisition import Acquisition
-    from ..pipeline import Reconstruction
+    from ..reconstruction import Reconstruction
     from .bids import BidsScan
 
 _BIDS_VERSION = "1.10.0"

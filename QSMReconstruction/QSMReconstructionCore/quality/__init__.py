@@ -16,7 +16,7 @@ from .verdict import BAD, CAUTION, GOOD, LEVELS, NOT_ASSESSED, Verdict
 
 if TYPE_CHECKING:
     from ..acquisition import Acquisition
-    from ..pipeline import Reconstruction
+    from ..reconstruction import Reconstruction
 
 __all__ = [
     "BAD", "CAUTION", "GOOD", "LEVELS", "NOT_ASSESSED", "Verdict", "assess_acquisition", "assess_reconstruction",

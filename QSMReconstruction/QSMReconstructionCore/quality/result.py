@@ -20,7 +20,7 @@ from ..masking.brain_extraction import brain_extraction
 from ..numerics.crop import bounding_box
 
 if TYPE_CHECKING:
-    from ..pipeline import Reconstruction
+    from ..reconstruction import Reconstruction
 
 #: Distance of the voxels of a preview, in mm: as far apart as the sign of iron-rich nuclei and veins allows.
 _PREVIEW = 4.0

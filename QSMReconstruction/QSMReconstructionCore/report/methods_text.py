@@ -5,7 +5,8 @@ from __future__ import annotations
 from .. import __version__
 from ..acquisition import Acquisition
 from ..methods import method
-from ..pipeline import STAGES_IN_WORDS, Reconstruction
+from ..pipeline import STAGES_IN_WORDS
+from ..reconstruction import Reconstruction
 from .references import ALWAYS, reference, references_of
 from .tables import SOFTWARE, UNKNOWN, Row, hardware, method_in_words, sequence, stages_run
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..acquisition import Acquisition
 from ..grid import Grid
-from ..pipeline import Reconstruction
+from ..reconstruction import Reconstruction
 from .png import as_png
 
 #: Height and width in pixels within which each plane is drawn.

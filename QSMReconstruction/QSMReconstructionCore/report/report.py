@@ -1,31 +1,20 @@
-"""The content of a report, and its two files."""
+"""The content of a report."""
 
 from __future__ import annotations
 
 import base64
-import glob
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..acquisition import Acquisition
-from ..io.provenance import Output, output_path, provenance_of
-from ..pipeline import Reconstruction
+from ..io.provenance import provenance_of
 from ..quality.verdict import Verdict
+from ..reconstruction import Reconstruction
 from .methods_text import methods_paragraph
-from .page import page
 from .pictures import Picture, stage_pictures
 from .references import Reference, cited
 from .tables import Row, hardware, processing, sequence, stages_run
-
-if TYPE_CHECKING:
-    from ..io.bids import BidsScan
-
-#: The page and the same as JSON.
-REPORT = Output("report", "desc-report_Chimap", "", "What was done, how, and how well")
 
 
 @dataclass(frozen=True)
@@ -128,27 +117,3 @@ def report_of(
         cited(reconstruction.recipe, skipped),
         provenance,
     )
-
-
-def report_patterns(bids: BidsScan | None) -> list[str]:
-    """Patterns of the files of a report, as `io.provenance.output_patterns`."""
-    return [glob.escape(output_path(REPORT, extension, bids).as_posix()) for extension in (".html", ".json")]
-
-
-def write_report(html: Path, report: Report) -> list[Path]:
-    """Write a report as a page and, beside it, as JSON.
-
-    Parameters
-    ----------
-    html : Path
-        Ends in .html; its folder exists. Write into a staged folder, so that both appear complete or not at all.
-    report : Report
-
-    Returns
-    -------
-    list of Path
-    """
-    told = html.with_suffix(".json")
-    html.write_text(page(report), encoding="utf-8")
-    told.write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
-    return [html, told]

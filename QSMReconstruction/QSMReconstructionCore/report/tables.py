@@ -16,7 +16,8 @@ from .. import __version__
 from ..acquisition import Acquisition
 from ..methods import method
 from ..parameter import Parameter
-from ..pipeline import STAGES_IN_WORDS, Reconstruction
+from ..pipeline import STAGES_IN_WORDS
+from ..reconstruction import Reconstruction
 from .pictures import world_axes
 
 UNKNOWN = "not in the header"

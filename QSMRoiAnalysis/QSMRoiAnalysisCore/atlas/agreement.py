@@ -14,7 +14,7 @@ from .images import image_of, resampled
 
 if TYPE_CHECKING:
     from .atlas import Atlas
-    from .labeling import Subject
+    from .subject import Subject
 
 #: Dice overlap of the brains of subject and template: after good registrations 0.9 and more; below 0.8 the heads lie
 #: visibly apart.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..cohort import Cohort
 from ..region_names import plain_name
 from ..study import CONTROL_WORDS, GROUP_COLUMNS
-from .schema import Citation, FamilyPlan, Group, Protocol, RegionChoice, TestPlan, Variable
+from .protocol import Citation, FamilyPlan, Group, Protocol, RegionChoice, TestPlan, Variable
 
 #: Columns that are adjusted for where the participants have them.
 _COVARIATES = {"age": Variable("number", "age in years"), "sex": Variable("label", "sex")}

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..analyses import ANALYSES
 from ..cohort import OTHER_MAP, Cohort, listed
 from ..published_effects import PublishedEffect
 from ..region_names import STRUCTURES, same_structure
 from ..study import AFFECTED_COLUMN, Study
-from .schema import Protocol, RegionChoice
+from .protocol import Protocol, RegionChoice
 
 if TYPE_CHECKING:
-    from .schema import TestPlan
+    from .protocol import TestPlan
 
 #: Fewest subjects of a group that anything can be said of.
 _FEWEST = 2
@@ -148,10 +149,10 @@ def _of_measures(study: Study) -> list[str]:
 
 
 def _variables_of(study: Study, test: TestPlan) -> tuple[str, ...]:
-    names = list(test.analysis.named(test.parameters, "variable"))
-    if test.analysis.adjusts and not test.parameters.get("covariates"):
+    names = list(ANALYSES[test.kind].named(test.parameters, "variable"))
+    if ANALYSES[test.kind].adjusts and not test.parameters.get("covariates"):
         names += study.protocol.covariates
-    if "age" in test.analysis.function.__kwdefaults__:
+    if "age" in ANALYSES[test.kind].function.__kwdefaults__:
         names.append(str(test.parameters.get("age", "age")))
     return tuple(dict.fromkeys(names))
 
@@ -241,7 +242,7 @@ def _of_visits(study: Study) -> list[str]:
         except ValueError as error:
             return [str(error)]
         return [] if np.nanmax(years) > 0 else ["All visits of a subject are at the same time."]
-    if several and protocol.rows == "regions" and not any(test.analysis.visits > 1 for test in protocol.tests):
+    if several and protocol.rows == "regions" and not any(ANALYSES[test.kind].visits > 1 for test in protocol.tests):
         names = sorted({session or "(none)" for own in sessions.values() for session in own})
         return [
             f"{listed(several)} have several visits, but this protocol takes one of each subject: choose one of the "

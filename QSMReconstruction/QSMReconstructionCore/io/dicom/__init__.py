@@ -2,6 +2,6 @@
 
 `parsing` opens files, `headers` looks up what they say, `conventions` knows how each vendor says it, `frames` collects
 the facts of each image, `stacks` sorts the images into echoes in space, `selection` chooses the scan among all that is
-there and checks that it is whole, `pixels` and `polarity` read the values, and `scan` makes an `Acquisition` of them.
-`susceptibility` writes and reads maps.
+there and checks that it is whole, `pixels` reads the values, `phase_scale` takes phase to radians, and `scan` makes an
+`Acquisition` of them. `susceptibility` writes and reads maps.
 """

@@ -13,7 +13,8 @@ from ..complex_parts import magnitude_and_phase
 from ..phase_scale import Scale, phase_in_radians
 from ..polarity import same_polarity
 from ..vendors import OPPOSITE_SIGN, sign_source
-from .conventions import IMAGINARY, MAGNITUDE, PHASE, REAL, phase_scale
+from .conventions import IMAGINARY, MAGNITUDE, PHASE, REAL
+from .phase_scale import phase_scale
 from .pixels import read_stored, scaled
 from .protocol import read_protocol
 from .selection import Selection, select_scan

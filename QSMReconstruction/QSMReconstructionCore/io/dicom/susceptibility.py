@@ -33,7 +33,7 @@ from .stacks import find_stacks
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from ...pipeline import Reconstruction
+    from ...reconstruction import Reconstruction
 
 _MR_IMAGE, _ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
 #: Who was scanned, in which study and how: the map is of the same person, in the same study.
