@@ -317,7 +317,10 @@ class QSMReconstructionLogic(ScriptedLoadableModuleLogic):
             return job.message
         provenance = job.nodes.provenance
         remember(provenance["Recipe"], provenance["Seconds"], job.scan.grid.size, slicer.app.userSettings())
-        return job.nodes.summary()
+        lines = [job.nodes.summary()]
+        if job.as_before:
+            lines.append(_("As before, so not computed again: {stages}.").format(stages=", ".join(job.as_before)))
+        return "\n".join(lines)
 
     def showResult(self, nodes, divergingColors=False):
         """Show a new susceptibility map in the slice views, with a legend."""

@@ -70,14 +70,14 @@ def reconstruct(
     recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
     check_region_is_wanted(recipe, reference_region)
     run = _Run(acquisition, recipe, progress, {} if cache is None else cache)
+    scan_key = run.key
     if mask is not None:
         mask = checked_mask(mask, acquisition.grid.shape)
-        run.key = _key(run.key, _digest(mask))
     else:
         mask = run.stage("mask", acquisition)
         mask = checked_mask(mask, acquisition.grid.shape, "the mask found by the recipe")
 
-    mask_key = run.key
+    run.key = mask_key = _key(scan_key, _digest(mask))  # whoever has found it
     several = len(acquisition.echo_times) > 1
     r2star = run.stage("r2star", acquisition, mask) if several else None
     # Before the long stages, so that a region that cannot be found costs no time.
@@ -89,6 +89,7 @@ def reconstruct(
 
     run.key = mask_key
     support = run.stage("support", acquisition, mask)
+    run.key = _key(scan_key, _digest(support))  # a hole that the margin fills changes nothing from here on
     field_map = run.stage("field_map", acquisition, support)
     reliable = run.stage("passes", field_map, support)
     if reliable is None:
@@ -176,15 +177,22 @@ class _Run:
         chosen = dict(self.recipe.stages[name])
         self.key = _key(self.key, name, chosen)
         start, self.done = self.done, self.done + self.share * SHARE_OF_STAGE[name]
-        if self.key not in self.cache:
-            progress = part_of(self.progress, start, self.done, STAGES_IN_WORDS[name])
+        progress = part_of(self.progress, start, self.done, STAGES_IN_WORDS[name])
+        try:
+            result = self.cache[self.key]
+            progress(1.0, AS_BEFORE)
+        except KeyError:
             progress(0.0, "")
             began = time.perf_counter()
             found = method(name, chosen.pop("method"))
-            self.cache[self.key] = found.run(*data, given={**more, "progress": progress}, parameters=chosen)
+            result = found.run(*data, given={**more, "progress": progress}, parameters=chosen)
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
-        return self.cache[self.key]
+            self.cache[self.key] = result
+        return result
 
+
+#: What progress messages say of a stage whose result the cache has.
+AS_BEFORE = "as before"
 
 #: How progress messages call the stages.
 STAGES_IN_WORDS = {

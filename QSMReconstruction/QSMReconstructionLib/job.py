@@ -22,7 +22,7 @@ from slicer.i18n import tr as _
 from QSMReconstructionCore.commandline.reconstruct import SHARE_OF_RECONSTRUCTION
 from QSMReconstructionCore.io.nifti import nifti_parts, read_nifti
 from QSMReconstructionCore.io.provenance import OUTPUTS, VERDICTS
-from QSMReconstructionCore.pipeline import SHARE_OF_STAGE, STAGES_IN_WORDS
+from QSMReconstructionCore.pipeline import AS_BEFORE, SHARE_OF_STAGE, STAGES_IN_WORDS
 from QSMReconstructionCore.recipe import Recipe
 from QSMReconstructionCore.referencing import ReferenceRegion
 from QSMReconstructionCore.report.files import REPORT
@@ -30,6 +30,7 @@ from QSMReconstructionCore.report.files import REPORT
 from .echoes import Scan, voxels
 from .engine import Engine, Report
 from .maps import PreparedNodes, ReconstructionNodes, Result
+from .session_folder import SessionFolder
 
 #: Seconds between two looks at the engine.
 _PATIENCE = 0.05
@@ -78,6 +79,8 @@ class ReconstructionJob:
 
     Attributes
     ----------
+    session : SessionFolder or None
+        Where the engine keeps the results of stages for later jobs and finds those of earlier ones, if anywhere.
     state : JobState
     fraction : float
         How much of the work is done.
@@ -91,6 +94,8 @@ class ReconstructionJob:
         What happened, line by line.
     stage_fraction : float
         How much of the engine's stage is done.
+    as_before : list of str
+        Stages whose results an earlier job has left.
     """
 
     def __init__(
@@ -104,6 +109,7 @@ class ReconstructionJob:
         keep: Collection[str] | None = None,
     ) -> None:
         self.scan, self.recipe, self.mask, self.region, self.keep = scan, recipe, mask, region, keep
+        self.session: SessionFolder | None = None
         self.state = JobState.WRITING
         self.fraction, self.stage, self.message, self.reason = 0.0, _("Writing the input"), "", ""
         self.nodes: ReconstructionNodes | None = None
@@ -111,6 +117,7 @@ class ReconstructionJob:
         self.engine: Engine | None = None
         self.folder: Path | None = None
         self.stage_fraction = 0.0
+        self.as_before: list[str] = []
         self._stage_began = self._computing_began = 0.0
         self._home, self._began = Path(home), time.monotonic()
         self._images = [(image, image.GetMTime()) for image in (*scan.magnitude, *scan.phase)]
@@ -129,10 +136,10 @@ class ReconstructionJob:
     @property
     def seconds_left(self) -> float | None:
         """How long the rest will take at the pace so far, in s; None while that cannot be told."""
-        done = (self.fraction - _WRITTEN) / (1 - _WRITTEN)
+        done = self.fraction - _WRITTEN - (_COMPUTED - _WRITTEN) * sum(_SHARES[stage] for stage in self.as_before)
         if self.state is not JobState.COMPUTING or done < _TELLING:
             return None
-        return (time.monotonic() - self._computing_began) * (1 - done) / done
+        return (time.monotonic() - self._computing_began) * (1 - self.fraction) / done
 
     def step(self, may_compute: Callable[[], bool]) -> float:
         """Do the next piece of work.
@@ -255,6 +262,8 @@ class ReconstructionJob:
             arguments += ["--mask", str(folder / "mask.nii")]
         if self.region is not None:
             arguments += ["--reference-region", str(self._region_file(folder))]
+        if self.session is not None:
+            arguments += ["--stages", str(self.session.path)]
         self._computing_began = time.monotonic()
         self.engine = engine = Engine(arguments)
         try:
@@ -276,7 +285,10 @@ class ReconstructionJob:
 
     def _take(self, report: Report) -> None:
         if report.stage != self.stage:
-            if report.stage.lower() != "done":
+            if report.message == AS_BEFORE:
+                self.as_before.append(report.stage)
+                self._note(_("{stage}: as before").format(stage=report.stage))
+            elif report.stage.lower() != "done":
                 self._note(report.stage)
             self._stage_began = report.fraction
         self.fraction = _WRITTEN + (_COMPUTED - _WRITTEN) * report.fraction

@@ -9,6 +9,7 @@ import qt
 import slicer
 
 from .job import ReconstructionJob
+from .session_folder import SessionFolder
 
 #: Seconds of work between two chances for the application to handle events.
 _SLICE = 0.03
@@ -17,7 +18,8 @@ _SLICE = 0.03
 class JobQueue:
     """Jobs in the order in which they were added: all write their input at once, one at a time computes.
 
-    When the scene is closed or the application ends, all jobs are cancelled.
+    Each takes over from earlier ones what would come out the same. When the scene is closed or the application ends,
+    all jobs are cancelled, and what they could take over is removed.
 
     Parameters
     ----------
@@ -27,17 +29,19 @@ class JobQueue:
 
     def __init__(self, on_change: Callable[[ReconstructionJob], None]) -> None:
         self.jobs: list[ReconstructionJob] = []
+        self._session = SessionFolder(slicer.app.temporaryPath)
         self._on_change = on_change
         self._due: dict[ReconstructionJob, float] = {}
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self._work)
         self._scene = slicer.mrmlScene
-        self._observer = self._scene.AddObserver(self._scene.StartCloseEvent, lambda *_: self.cancel_all())
-        slicer.app.connect("aboutToQuit()", self.cancel_all)
+        self._observer = self._scene.AddObserver(self._scene.StartCloseEvent, lambda *_: self.forget_all())
+        slicer.app.connect("aboutToQuit()", self.forget_all)
 
     def add(self, job: ReconstructionJob) -> None:
         """Start a job, or put it behind those that compute or wait already."""
+        job.session = self._session
         self.jobs.append(job)
         self._due[job] = 0.0
         self._timer.start(0)
@@ -53,12 +57,17 @@ class JobQueue:
         for job in reversed(list(self.jobs)):
             self.cancel(job)
 
-    def close(self) -> None:
-        """Cancel all jobs and forget the scene and the application."""
+    def forget_all(self) -> None:
+        """Cancel all jobs, and remove what earlier ones have left for later ones."""
         self.cancel_all()
+        self._session.remove()
+
+    def close(self) -> None:
+        """Cancel all jobs and forget them, the scene and the application."""
+        self.forget_all()
         self._timer.stop()
         self._scene.RemoveObserver(self._observer)
-        slicer.app.disconnect("aboutToQuit()", self.cancel_all)
+        slicer.app.disconnect("aboutToQuit()", self.forget_all)
 
     def _take_out(self, job: ReconstructionJob) -> None:
         self.jobs.remove(job)

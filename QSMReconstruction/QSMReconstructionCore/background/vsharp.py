@@ -97,13 +97,7 @@ def vsharp(
     if weights is not None:
         noise = np.divide(noise, weights, out=np.zeros_like(noise), where=weights > 0)
 
-    def lost(true_local_field: np.ndarray) -> np.ndarray:
-        inside = np.where(trusted, true_local_field[box], np.float32(0))
-        gone = np.zeros(grid.shape, dtype=np.float32)
-        gone[box] = np.where(spheres.valid, inside - spheres.local_field(inside), np.float32(0))
-        return gone
-
-    local_field = LocalField(local, valid, noise, lost)
+    local_field = LocalField(local, valid, noise, _Lost(spheres, box, grid.shape))
     return remove_solid_harmonics(local_field, grid, degree=residual_degree)
 
 
@@ -112,6 +106,19 @@ def _radii(largest: float, smallest: float, step: float, spacing: tuple[float, f
     count = int(np.floor((largest - smallest) / step + 1e-6)) + 1
     radii = [largest - n * step for n in range(count)]
     return [radius for radius in radii if radius >= 0.8 * min(spacing)] or [max(largest, min(spacing))]
+
+
+class _Lost:
+    """What V-SHARP takes away of a local field."""
+
+    def __init__(self, spheres: _VaryingSpheres, box: tuple[slice, slice, slice], shape: tuple[int, int, int]) -> None:
+        self.spheres, self.box, self.shape = spheres, box, shape
+
+    def __call__(self, true_local_field: np.ndarray) -> np.ndarray:
+        inside = np.where(self.spheres.mask, true_local_field[self.box], np.float32(0))
+        gone = np.zeros(self.shape, dtype=np.float32)
+        gone[self.box] = np.where(self.spheres.valid, inside - self.spheres.local_field(inside), np.float32(0))
+        return gone
 
 
 class _VaryingSpheres:
@@ -126,6 +133,15 @@ class _VaryingSpheres:
     """
 
     def __init__(self, mask, spacing, radii, threshold, progress: Progress) -> None:
+        self.mask, self.spacing, self.radii, self.threshold = mask, spacing, radii, threshold
+        self._fit(progress)
+
+    def __getstate__(self) -> dict:
+        """A copy on disk goes without the kernels, by far the largest part; they are found again when needed."""
+        return {**vars(self), "steps": None, "deconvolution": None}
+
+    def _fit(self, progress: Progress) -> None:
+        mask, spacing, radii = self.mask, self.spacing, self.radii
         progress(0.0, "depth in the mask")
         # Voxels outside the box are outside the mask, so the margin makes the distance at the box's own faces right.
         distance = scipy.ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
@@ -136,7 +152,6 @@ class _VaryingSpheres:
                 f"No sphere of radius {min(radii):g} mm or more fits into the mask, whose deepest voxel lies "
                 f"{deepest:g} mm from its edge. Choose a smaller radius or a larger mask."
             )
-        self.mask = mask
         self.shape = fast_shape(mask.shape, tuple(int(np.ceil(fitting[0] / h)) + 1 for h in spacing))
         self.noise_gain = np.zeros(mask.shape, dtype=np.float32)
         self.steps = []
@@ -152,10 +167,12 @@ class _VaryingSpheres:
             self.noise_gain.ravel()[use] = np.sqrt(1 - 2 * middle + np.sum(shares.astype(np.float64) ** 2))
         self.valid = mask & ~todo
         passed = 1 - self.steps[0][1]
-        self.deconvolution = np.divide(1, passed, out=np.zeros_like(passed), where=np.abs(passed) > threshold)
+        self.deconvolution = np.divide(1, passed, out=np.zeros_like(passed), where=np.abs(passed) > self.threshold)
 
     def local_field(self, field: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
         """Local field of a field that is 0 outside the mask."""
+        if self.steps is None:
+            self._fit(no_progress)
         inside = tuple(slice(0, n) for n in self.mask.shape)
         padded = np.zeros(self.shape, dtype=np.float32)
         padded[inside] = field

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..io.dicom.selection import Selection
     from ..progress import Progress
     from ..recipe import Recipe
+    from ..stage_folder import StageFolder
 
 #: What the two parts of a scan can be.
 _PAIRS = (("phase", "magnitude"), ("real", "imaginary"))
@@ -68,6 +69,10 @@ def add_to(commands) -> None:
     how.add_argument("--recipe", default="default", metavar="NAME|FILE", help="a preset or a recipe.json")
     add_region_options(how)
     add_settings_option(how, "STAGE.PARAMETER")
+    how.add_argument(
+        "--stages", type=Path, metavar="DIR",
+        help="keep the results of the stages in DIR, up to 2 GB, and take from there those whose input is the same",
+    )  # fmt: skip
     how.add_argument("--uncompressed", action="store_true", help="write .nii: larger than .nii.gz, but much faster")
     add_progress_option(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -94,10 +99,11 @@ def run(chosen: argparse.Namespace) -> None:
     files += [path for path in (chosen.params, chosen.mask, chosen.reference_region) if path]
     mask = read_mask(chosen.mask, acquisition.grid) if chosen.mask else None
     region = region_from(chosen, acquisition.grid)
+    stages = _stages(chosen)
     with warnings_as_notes() as notes:
         try:
             result = reconstruct(
-                acquisition, recipe, part_of(progress, _BEGIN, _END), mask=mask, reference_region=region
+                acquisition, recipe, part_of(progress, _BEGIN, _END), mask=mask, reference_region=region, cache=stages
             )
         except ValueError:  # what is wrong with the scan is often the reason
             print_verdicts(assess_acquisition(acquisition))
@@ -118,6 +124,16 @@ def run(chosen: argparse.Namespace) -> None:
     progress(1.0, "Done")
     print_verdicts(result.verdicts)
     print_notes(result.notes)
+
+
+def _stages(chosen: argparse.Namespace) -> StageFolder | None:
+    """Where the results of stages are kept, if anywhere."""
+    from ..stage_folder import StageFolder
+
+    if chosen.stages is None:
+        return None
+    chosen.stages.mkdir(parents=True, exist_ok=True)
+    return StageFolder(chosen.stages)
 
 
 def _found_in_dicom(chosen: argparse.Namespace, progress: Progress) -> Selection:
