@@ -13,6 +13,7 @@ from typing import Annotated
 import numpy as np
 
 from ..acquisition import Acquisition
+from ..numerics.blocks import block_sums
 from ..numerics.crop import bounding_box
 from ..parameter import Parameter
 from ..progress import Progress
@@ -180,12 +181,6 @@ def _weight_of_bend(first: np.ndarray, middle: np.ndarray, last: np.ndarray) -> 
     return 1 / (squares[0] + 4 * squares[1] + squares[2])
 
 
-def _block_sums(volume: np.ndarray, factors: list[int]) -> np.ndarray:
-    for axis, factor in enumerate(factors):
-        volume = np.add.reduceat(volume, np.arange(0, volume.shape[axis], factor), axis=axis)
-    return volume
-
-
 def _places(inside: np.ndarray) -> np.ndarray:
     """One, and the distance of each voxel from the middle of the volume along k, j, i; float32, shape (4, n)."""
     found = np.empty((4, np.count_nonzero(inside)), np.float32)
@@ -203,9 +198,7 @@ def _plane_through_blocks(bends, weights, inside: np.ndarray, spacing) -> np.nda
         for part, unit in ((weight * np.cos(bend), 1.0), (weight * np.sin(bend), 1j)):
             volume = np.zeros(inside.shape, np.float32)
             volume[inside] = part
-            for axis, factor in enumerate(factors):
-                volume = np.add.reduceat(volume, np.arange(0, volume.shape[axis], factor), axis=axis)
-            phasors = phasors + unit * volume.astype(np.float64)
+            phasors = phasors + unit * block_sums(volume, factors).astype(np.float64)
     plane = np.zeros(4)
     angles = 0.0
     for axis, factor in enumerate(factors):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics.blocks import block_sums, magnified
 from ..numerics.romeo_weights import wrapped
 from ..numerics.tensor_spline import TensorSpline, fit_tensor_spline, spline_bases
 from ..progress import Progress, no_progress
@@ -118,21 +119,19 @@ def offset_variance(
     factors = _block_factors(_NEIGHBOURHOOD, spacing)
     use = straight / intercept_variance
     information, real, imaginary, count, straights = (
-        _block_sums(volume_of(values, mask), factors)
+        block_sums(volume_of(values, mask), factors)
         for values in (use, use * np.cos(distance), use * np.sin(distance), np.ones_like(use), straight)
     )
     known = straights > 0.5 * count
     error = np.divide(_CLEAR**2, information, out=np.zeros_like(information), where=known)
     together = np.where(known, np.maximum(np.arctan2(imaginary, real) ** 2 - error, 0), np.float32(0))
-    for axis, factor in enumerate(factors):
-        together = np.repeat(together, factor, axis=axis)
-    return np.float32(max(common, 0.0)) + together[tuple(slice(n) for n in mask.shape)][mask]
+    return np.float32(max(common, 0.0)) + magnified(together, factors, mask.shape)[mask]
 
 
 def _fit_blocks(intercept, information, mask, spacing, bases) -> TensorSpline:
     factors = _block_factors(_BLOCK, spacing)
     real, imaginary, count = (
-        _block_sums(volume_of(values, mask), factors)
+        block_sums(volume_of(values, mask), factors)
         for values in (information * np.cos(intercept), information * np.sin(intercept), np.ones_like(intercept))
     )
     magnitude, phase = np.hypot(real, imaginary), np.arctan2(imaginary, real)
@@ -156,9 +155,3 @@ def volume_of(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _block_factors(length: float, spacing: tuple[float, float, float]) -> list[int]:
     """Voxels along each axis of a block of about `length` mm."""
     return [max(1, round(length / step)) for step in spacing]
-
-
-def _block_sums(volume: np.ndarray, factors: list[int]) -> np.ndarray:
-    for axis, factor in enumerate(factors):
-        volume = np.add.reduceat(volume, np.arange(0, volume.shape[axis], factor), axis=axis)
-    return volume

@@ -1,8 +1,9 @@
-"""Volumes of coarser voxels: means over blocks, and back by linear interpolation."""
+"""Volumes of coarser voxels: means and sums over blocks, and back by linear interpolation."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.ndimage
@@ -22,8 +23,15 @@ def block_mean(volume: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray:
     return mean
 
 
+def block_sums(volume: np.ndarray, factors: Sequence[int]) -> np.ndarray:
+    """Sums over blocks of `factors` voxels; the last block may hold fewer."""
+    for axis, factor in enumerate(factors):
+        volume = np.add.reduceat(volume, np.arange(0, volume.shape[axis], factor), axis=axis)
+    return volume
+
+
 def magnified(
-    blocks: np.ndarray, factors: tuple[int, int, int], shape: tuple[int, int, int], box: tuple[slice, ...] | None = None
+    blocks: np.ndarray, factors: Sequence[int], shape: tuple[int, int, int], box: tuple[slice, ...] | None = None
 ) -> np.ndarray:
     """Linear interpolation of block means to the voxels of a volume of `shape`, or of `box` in it."""
     box = box or tuple(slice(0, n) for n in shape)
