@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from . import __version__
 from .acquisition import Acquisition, checked_mask
 from .background import LocalField, TotalField
 from .fieldmapping import FieldMap
@@ -155,7 +156,7 @@ class _Run:
 
     def __init__(self, acquisition: Acquisition, recipe: Recipe, progress: Progress, cache: MutableMapping) -> None:
         self.recipe, self.progress, self.cache = recipe, progress, cache
-        self.key = _key(acquisition.identity)
+        self.key = _key(acquisition.identity, __version__)  # a cache may outlast an update
         self.done = 0.0
         self.share = 1.0  # of a stage's progress in this pass
         self.seconds: dict[str, float] = {}
@@ -180,7 +181,6 @@ class _Run:
         progress = part_of(self.progress, start, self.done, STAGES_IN_WORDS[name])
         try:
             result = self.cache[self.key]
-            progress(1.0, AS_BEFORE)
         except KeyError:
             progress(0.0, "")
             began = time.perf_counter()
@@ -188,6 +188,8 @@ class _Run:
             result = found.run(*data, given={**more, "progress": progress}, parameters=chosen)
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
             self.cache[self.key] = result
+        else:
+            progress(1.0, AS_BEFORE)
         return result
 
 
