@@ -12,12 +12,15 @@ from slicer.i18n import tr as _
 from QSMReconstructionCore.quality import Verdict
 
 from .compare import compare
-from .reports import report_of, write_report
+from .reports import pictures_in, report_of, write_report
 from .verdict_lines import in_full, verdict_lines
+
+#: Width of a picture in pixels: that of the panel at its narrowest, without margins.
+_WIDTH = 340
 
 
 class QualitySection:
-    """Shows the verdicts that the susceptibility map carries.
+    """Shows the verdicts that the susceptibility map carries, and pictures from its report.
 
     Parameters
     ----------
@@ -27,14 +30,17 @@ class QualitySection:
 
     def __init__(self, ui) -> None:
         self.ui = ui
-        self._result = None
+        self._result = self._shown = None
+        ui.picturesWidget.visible = False
         ui.openReportButton.connect("clicked(bool)", self._open_report)
         ui.compareButton.connect("clicked(bool)", self._compare)
 
     def show(self, parameters) -> None:
         """Show the verdicts on the result of the parameters."""
         node = self._result = parameters.result
-        self.ui.openReportButton.enabled = node is not None and report_of(node) is not None
+        report = report_of(node) if node else None
+        self.ui.openReportButton.enabled = report is not None
+        self._show_pictures(report)
         self.ui.compareButton.enabled = node is not None
         text = node.GetAttribute("QSM.Verdicts") if node else None
         if not text:
@@ -46,6 +52,30 @@ class QualitySection:
         title = _("{name}, relative to: {region}").format(name=node.GetName(), region=region)
         self.ui.qualityLabel.text = f"<p>{escape(title)}</p>{verdict_lines(verdicts)}"
         self.ui.qualityLabel.toolTip = in_full(verdicts)
+
+    def _show_pictures(self, report) -> None:
+        if report is self._shown:
+            return
+        self._shown = report
+        layout = self.ui.picturesWidget.layout()
+        while layout.count():
+            layout.takeAt(0).widget().deleteLater()
+        self.ui.picturesWidget.visible = report is not None
+        for words, png in pictures_in(report.GetText()) if report else ():
+            picture = qt.QPixmap()
+            picture.loadFromData(png, "PNG")
+            picture = picture.scaledToWidth(_WIDTH, qt.Qt.SmoothTransformation)
+            button = qt.QToolButton()
+            button.setIcon(qt.QIcon(picture))
+            button.setIconSize(picture.size())
+            button.setAutoRaise(True)
+            button.setAccessibleName(words)
+            button.setToolTip(_("{words}. Click to open the report.").format(words=words))
+            button.connect("clicked(bool)", self._open_report)
+            caption = qt.QLabel(words)
+            caption.setWordWrap(True)
+            for widget in (button, caption):
+                layout.addWidget(widget)
 
     def _open_report(self) -> None:
         path = write_report(report_of(self._result), slicer.app.temporaryPath)

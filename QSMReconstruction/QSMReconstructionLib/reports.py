@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+from html.parser import HTMLParser
 from pathlib import Path
 
 import slicer
+
+from QSMReconstructionCore.report.pictures import FIRST_LOOK
 
 from .changes import detached_node
 
@@ -51,3 +55,35 @@ def write_report(node, folder) -> Path:
     path = Path(folder) / f"report-{node.GetID()}.html"
     path.write_text(node.GetText(), encoding="utf-8")
     return path
+
+
+def pictures_in(page: str) -> list[tuple[str, bytes]]:
+    """The pictures of a report that a first look needs.
+
+    Parameters
+    ----------
+    page : str
+        The report.
+
+    Returns
+    -------
+    list of (str, bytes)
+        What each shows, in words, and its PNG file.
+    """
+    reader = _Pictures()
+    reader.feed(page)
+    return reader.found
+
+
+class _Pictures(HTMLParser):
+    _PNG = "data:image/png;base64,"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, bytes]] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        told = {name: value or "" for name, value in attributes}
+        source, words = told.get("src", ""), told.get("alt", "")
+        if tag == "img" and source.startswith(self._PNG) and words.startswith(FIRST_LOOK):
+            self.found.append((words, base64.b64decode(source.removeprefix(self._PNG))))

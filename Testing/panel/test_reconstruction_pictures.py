@@ -115,6 +115,8 @@ def test_empty_loaded_running_and_failed(show_panel, quick_engine, scene, take_p
 
 
 def test_finished_with_views(show_panel, session, scene, take_picture, palette):
+    import qt
+
     from QSMReconstructionCore import head_phantom
     from QSMReconstructionLib.reports import report_of
     from QSMReconstructionLib.scans import add_scan
@@ -131,6 +133,8 @@ def test_finished_with_views(show_panel, session, scene, take_picture, palette):
     assert np.corrcoef(found[inside], phantom.susceptibility[inside])[0, 1] > 0.5
     assert "<html" in report_of(node).GetText()
     assert panel.ui.openReportButton.enabled
+    shown = [child.accessibleName.split()[0] for child in panel.ui.picturesWidget.findChildren(qt.QToolButton)]
+    assert shown == ["Magnitude", "Local", "Susceptibility"]
     picture = take_picture(panel, "finished")
 
     mask = panel._parameterNode.resultMask

@@ -132,6 +132,34 @@ def test_the_report_is_saved_with_the_scene_and_opened_in_a_browser(finished_pan
     assert report_of(slicer.util.getNode("Head susceptibility")).GetText() == "<html>\u03c7</html>"
 
 
+def test_pictures_of_the_report_are_shown_and_open_it(finished_panel, monkeypatch):
+    import qt
+
+    from QSMReconstructionCore.report.page import image
+    from QSMReconstructionCore.report.pictures import picture_of
+    from QSMReconstructionLib.geometry import grid_of
+    from QSMReconstructionLib.reports import add_report
+
+    home, result = finished_panel.ui.picturesWidget, finished_panel._parameterNode.result
+    finished_panel.ui.qualityCollapsibleButton.collapsed = False
+    assert not home.visible
+    values = slicer.util.arrayFromVolume(result)
+    titles = ("Total field", "Susceptibility <sharp>")
+    pictures = [picture_of(values, grid_of(result), [18, 21, 18], title=title) for title in titles]
+    page = "".join(image(picture.png, picture.caption) for picture in pictures)
+    add_report(page, "Head report", result)
+    finished_panel.onParametersModified()
+    (button,) = home.findChildren(qt.QToolButton)
+    assert button.iconSize.width() == 340
+    assert button.toolTip == "Susceptibility <sharp> (black -0.1, white 0.2 ppm). Click to open the report."
+    opened = []
+    monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    button.click()
+    assert len(opened) == 1
+    finished_panel._parameterNode.result = None
+    assert not home.visible
+
+
 def test_colors_diverge_from_zero_on_request(finished_panel):
     ui, result = finished_panel.ui, finished_panel._parameterNode.result
     finished_panel.ui.outputsCollapsibleButton.collapsed = False

@@ -15,6 +15,8 @@ from .png import as_png
 _LARGEST = 224
 _GAP = 6
 _OUTLINE = (255, 150, 0)
+#: How the titles of the pictures begin that a first look needs.
+FIRST_LOOK = ("Magnitude", "Local field", "Susceptibility")
 #: Stands for infinite values.
 _BRIGHTEST = 1e9
 #: Gray window of susceptibility in ppm: deep gray nuclei bright, but not saturated; the same for all scans.
