@@ -172,6 +172,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def cleanup(self):
         self.jobs.close()
+        self.study.close()
         self.preview.close()
         self.setParameterNode(None)
         self.removeObservers()
@@ -180,6 +181,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.setParameterNode(self.logic.getParameterNode())
 
     def onSceneStartClose(self, caller=None, event=None):
+        self.study.cancel_reading()
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller=None, event=None):
@@ -384,7 +386,7 @@ class QSMReconstructionTest(ScriptedLoadableModuleTest):
     def test_phantomIsReconstructed(self):
         """A small head phantom in the scene gives back its susceptibility."""
         from QSMReconstructionCore import head_phantom
-        from QSMReconstructionLib.echoes import add_sequences
+        from QSMReconstructionLib.echo_sequences import add_sequences
 
         phantom = head_phantom(shape=(45, 54, 45), spacing=(4.0, 4.0, 4.0))
         magnitude, phase = add_sequences(phantom.acquisition, "Phantom")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 from QSMReconstructionCore.acquisition import Acquisition, checked_echo_times
@@ -208,77 +207,6 @@ def scan_from_nodes(
     if copy:
         scan.acquisition  # noqa: B018  (made here, and kept)
     return scan
-
-
-def add_sequences(acquisition: Acquisition, name: str = ""):
-    """Put a scan into the scene as two sequences, indexed by echo time in ms: the inverse of `scan_from_nodes`.
-
-    Parameters
-    ----------
-    acquisition : Acquisition
-        The scan, for instance of a phantom or read from files.
-    name : str
-        What the names of both begin with.
-
-    Returns
-    -------
-    magnitude, phase : vtkMRMLSequenceNode
-    """
-    return tuple(
-        add_echoes(
-            f"{name} {role}".strip(),
-            getattr(acquisition, role),
-            acquisition.grid,
-            acquisition.echo_times,
-            acquisition.field_strength,
-            acquisition.imaging_frequency,
-            acquisition.sources,
-            acquisition.protocol,
-        )
-        for role in ("magnitude", "phase")
-    )
-
-
-def add_echoes(
-    name: str, values, grid: Grid, echo_times, field_strength=None, frequency=None, sources=None, protocol=None
-):
-    """Put volumes into the scene as a sequence, indexed by echo time in ms.
-
-    Parameters
-    ----------
-    name : str
-        Of the sequence and its volumes.
-    values : ndarray, shape (echo, k, j, i)
-    grid : Grid
-    echo_times : sequence of float
-        In s.
-    field_strength, frequency : float, optional
-        In T and MHz; the sequence carries them for `scan_from_nodes`.
-    sources : dict, optional
-        Where each fact came from.
-    protocol : dict, optional
-        What else the headers tell of the scan.
-
-    Returns
-    -------
-    vtkMRMLSequenceNode
-    """
-    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
-    sequence.SetIndexName("EchoTime")
-    sequence.SetIndexUnit("ms")
-    sequence.SetIndexTypeFromString("numeric")
-    for attribute, number in ((FIELD_STRENGTH, field_strength), (IMAGING_FREQUENCY, frequency)):
-        if number:
-            sequence.SetAttribute(attribute, f"{number:.10g}")
-    sequence.SetAttribute(SOURCES, json.dumps(sources or {}))
-    sequence.SetAttribute(PROTOCOL, json.dumps(protocol or {}))
-    for array, echo_time in zip(values, echo_times):
-        volume = slicer.vtkMRMLScalarVolumeNode()
-        volume.SetName(name)
-        volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(grid.ijk_to_ras))
-        slicer.util.updateVolumeFromArray(volume, array)
-        sequence.SetDataNodeAtValue(volume, f"{1000 * echo_time:.10g}")
-    return sequence
 
 
 def _listed(node_or_nodes) -> list:

@@ -8,11 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from slicer.i18n import tr as _
+
+#: Seconds between two looks at the engine.
+PATIENCE = 0.05
 
 _CORE_FOLDER = Path(__file__).resolve().parent.parent
 
@@ -72,6 +75,18 @@ class Engine:
             except (ValueError, KeyError, TypeError):
                 self.messages.append(line)  # a library that prints
         return reports
+
+    def follow(self, take: Callable[[Report], None]) -> Iterator[float]:
+        """Hand on every report until the process has ended; yields the seconds to wait. Giving up ends the process."""
+        try:
+            ended = False
+            while not ended:
+                yield PATIENCE
+                ended = self.ended()  # asked before reading, so that nothing said before the end is missed
+                for report in self.read():
+                    take(report)
+        finally:
+            self.stop()
 
     def ended(self) -> bool:
         """Whether the process has ended."""

@@ -28,12 +28,10 @@ from QSMReconstructionCore.referencing import ReferenceRegion
 from QSMReconstructionCore.report.files import REPORT
 
 from .echoes import Scan, voxels
-from .engine import Engine, Report
+from .engine import PATIENCE, Engine, Report
 from .maps import PreparedNodes, ReconstructionNodes, Result
 from .session_folder import SessionFolder
 
-#: Seconds between two looks at the engine.
-_PATIENCE = 0.05
 #: Parts of the progress bar that writing the input and loading the result take.
 _WRITTEN, _COMPUTED = 0.03, 0.97
 #: Too little is computed before this fraction to tell how long the rest will take.
@@ -192,7 +190,7 @@ class ReconstructionJob:
                 yield from self._write_input(self.folder)
                 self.state, self.stage = JobState.WAITING, _("Waiting for another reconstruction")
                 while not may_compute():
-                    yield _PATIENCE
+                    yield PATIENCE
                 self.state = JobState.COMPUTING
                 yield from self._compute(self.folder)
                 self.state, self.stage, self.message = JobState.LOADING, _("Loading the result"), ""
@@ -267,14 +265,8 @@ class ReconstructionJob:
         self._computing_began = time.monotonic()
         self.engine = engine = Engine(arguments)
         try:
-            ended = False
-            while not ended:
-                yield _PATIENCE
-                ended = engine.ended()  # asked before reading, so that nothing said before the end is missed
-                for report in engine.read():
-                    self._take(report)
+            yield from engine.follow(self._take)
         finally:
-            engine.stop()
             self.engine = None
         failure = engine.failure()
         for line in engine.messages:

@@ -10,7 +10,7 @@ from QSMReconstructionCore.acquisition import Acquisition
 from QSMReconstructionCore.io.echo_file import read_echo_file
 
 from .changes import all_or_nothing
-from .echoes import add_echoes, add_sequences
+from .echo_sequences import add_echoes, add_sequences
 
 
 def add_scan(acquisition: Acquisition, name: str) -> tuple[object, object]:
@@ -57,10 +57,10 @@ def add_echo_file(path: str | os.PathLike) -> object:
             echoes.values,
             echoes.grid,
             echoes.echo_times,
-            echoes.field_strength,
-            echoes.imaging_frequency,
-            echoes.sources,
-            echoes.protocol,
+            field_strength=echoes.field_strength,
+            imaging_frequency=echoes.imaging_frequency,
+            sources=echoes.sources,
+            protocol=echoes.protocol,
         )
         add_browser([sequence], echoes.name)
     return sequence

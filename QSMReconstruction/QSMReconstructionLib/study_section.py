@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import qt
 import slicer
@@ -12,10 +11,11 @@ from slicer.i18n import tr as _
 
 from QSMReconstructionCore.quality import protocol
 
+from .between_events import BetweenEvents
 from .echo_table import EchoTable
 from .echoes import Scan, known_echo_times
-from .scan_folder import FoundScan, scans_in
-from .scans import add_scan
+from .engine import Report
+from .scan_folder import FoundScan, ReadScan, ScanFolder
 from .study import echoes_of, is_sequence, scan_of
 from .verdict_lines import in_full, problem_line, request_line, verdict_lines
 
@@ -43,14 +43,17 @@ class StudySection:
 
     def __init__(self, ui, say: Callable[[str], None]) -> None:
         self.ui, self._say = ui, say
-        self._found: list[FoundScan] = []
+        self._folder: ScanFolder | None = None
+        self._reading = BetweenEvents()
         self.scan: Scan | None = None
         self.missing = ""
         self.table = EchoTable(ui.echoTable, ui.addEchoButton, ui.removeEchoButton, ui.resetEchoTimesButton)
         ui.magnitudeSelector.connect("nodeActivated(vtkMRMLNode*)", lambda node: self.table.forget_entries())
         ui.openFolderButton.connect("clicked(bool)", self._choose_folder)
-        ui.foundScanComboBox.connect("activated(int)", self._read)
+        ui.foundScanComboBox.connect("activated(int)", lambda index: self._read(index - 1) if index > 0 else None)
         ui.foundScanComboBox.visible = False
+        self._show_reading()
+        slicer.app.connect("aboutToQuit()", self.cancel_reading)
 
     def show(self, parameters) -> None:
         """Show what the parameters choose."""
@@ -82,49 +85,72 @@ class StudySection:
 
     def open(self, folder) -> None:
         """Read the scan in a folder into the scene and choose it; if there are several, offer them."""
-        box = self.ui.foundScanComboBox
-        with self._reading():
-            self._found = scans_in(folder, self._show_progress)
-            box.clear()
-            box.addItem(_("{count} scans found: choose one").format(count=len(self._found)))
-            box.addItems([scan.title for scan in self._found])
-            for index, scan in enumerate(self._found, 1):
-                box.setItemData(index, f"{scan.about} {scan.fault}".strip(), qt.Qt.ToolTipRole)
-            box.visible = len(self._found) > 1
-        if len(self._found) == 1:
-            self._read(1)
+        self._folder = ScanFolder(folder, slicer.app.temporaryPath)
+        self.ui.foundScanComboBox.visible = False
+        self._read(None)
 
-    def _read(self, index: int) -> None:
-        """Read a scan that was found, by its place in the combo box."""
-        if index < 1:
-            return
-        scan = self._found[index - 1]
-        with self._reading():
-            if scan.fault:
-                raise ValueError(scan.fault)
-            magnitude, phase = add_scan(scan.read(self._show_progress), scan.title)
+    @property
+    def reading(self) -> bool:
+        """Whether a folder is being read."""
+        return self._reading.busy
+
+    def cancel_reading(self) -> None:
+        """Give up what is being read; the scene is as it was."""
+        if self._reading.busy:
+            self._reading.stop()
+            self._show_reading()
+            self._say(_("Reading was cancelled. The scene is as it was."))
+
+    def close(self) -> None:
+        """Give up what is being read, and forget the application."""
+        self.cancel_reading()
+        slicer.app.disconnect("aboutToQuit()", self.cancel_reading)
+
+    def _read(self, number: int | None) -> None:
+        """Read a scan, by its place in the list of those that were found, or look for scans."""
+        self._reading.start(self._folder.read(number, self._show_progress), self._has_read)
+        self._show_reading()
+        self._show_progress(Report(0.0, _("Looking for scans"), ""))
+
+    def _has_read(self, scan: ReadScan | None, error: Exception | None) -> None:
+        self._show_reading()
+        if isinstance(error, (ValueError, OSError)):
+            self._say(_("Cannot read: {reason}").format(reason=error))
+        elif error is not None:
+            raise error
+        elif scan is None:
+            self._offer(self._folder.scans)
+        else:
             self.table.forget_entries()
-            self.ui.magnitudeSelector.setCurrentNode(magnitude)
-            self.ui.phaseSelector.setCurrentNode(phase)
+            self.ui.magnitudeSelector.setCurrentNode(scan.magnitude)
+            self.ui.phaseSelector.setCurrentNode(scan.phase)
             self._say(_("Read: {title}").format(title=scan.title))
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Lock the section, and say what cannot be read."""
-        section = self.ui.studyCollapsibleButton
-        section.enabled = False
-        try:
-            yield
-        except (ValueError, OSError) as reason:
-            self._say(_("Cannot read: {reason}").format(reason=reason))
-        finally:
-            section.enabled = True
+    def _offer(self, scans: list[FoundScan]) -> None:
+        box = self.ui.foundScanComboBox
+        box.clear()
+        box.addItem(_("{count} scans found: choose one").format(count=len(scans)))
+        box.addItems([scan.title for scan in scans])
+        for index, scan in enumerate(scans, 1):
+            box.setItemData(index, f"{scan.about} {scan.fault}".strip(), qt.Qt.ToolTipRole)
+        box.visible = True
+        self._say(_("{count} scans found: choose one").format(count=len(scans)))
 
-    def _show_progress(self, fraction: float, message: str) -> None:
-        self._say(f"{message} ({fraction:.0%})")
-        slicer.app.processEvents()
+    def _show_reading(self) -> None:
+        """Offer what can be done while something is being read, or while nothing is."""
+        ui, busy = self.ui, self._reading.busy
+        ui.openFolderButton.text = _("Cancel reading") if busy else _("Open &folder...")
+        ui.foundScanComboBox.enabled = not busy
+        ui.readingProgressBar.visible = busy
+
+    def _show_progress(self, report: Report) -> None:
+        self.ui.readingProgressBar.value = round(100 * report.fraction)
+        self.ui.readingProgressBar.format = f"{report.stage}: %p %"
 
     def _choose_folder(self) -> None:
+        if self._reading.busy:
+            self.cancel_reading()
+            return
         caption = _("Folder of DICOM files, or BIDS data set")
         folder = qt.QFileDialog.getExistingDirectory(self.ui.openFolderButton, caption)
         if folder:

@@ -46,7 +46,7 @@ def run(scan: DemoScan, out: Path, *, recipe: str = "default", progress: Progres
     session = start()
     session.clear()
     reconstruction_module, analysis_module = load_modules(session)
-    from QSMReconstructionLib.echoes import add_sequences
+    from QSMReconstructionLib.echo_sequences import add_sequences
 
     magnitude, phase = add_sequences(scan.acquisition, scan.name)
     nodes = reconstruction_module.QSMReconstructionLogic().reconstruct(

@@ -14,7 +14,7 @@ from small_scan import small_scan
 
 @pytest.fixture
 def sequences(scene):
-    from QSMReconstructionLib.echoes import add_sequences
+    from QSMReconstructionLib.echo_sequences import add_sequences
 
     return add_sequences(small_scan(), "Head")
 
@@ -287,7 +287,8 @@ class TestAnEngineThatStandsStill:
 
 def test_the_engine_killed_at_any_moment_leaves_the_scene_as_it_was(queue, scene, tmp_path):
     from QSMReconstructionCore import Recipe, head_phantom
-    from QSMReconstructionLib.echoes import add_sequences, scan_from_nodes
+    from QSMReconstructionLib.echo_sequences import add_sequences
+    from QSMReconstructionLib.echoes import scan_from_nodes
     from QSMReconstructionLib.job import JobState, ReconstructionJob
 
     phantom = head_phantom(shape=(36, 42, 36), spacing=(5.0, 5.0, 5.0))
@@ -315,7 +316,8 @@ def test_the_engine_killed_at_any_moment_leaves_the_scene_as_it_was(queue, scene
 def test_the_application_never_waits_long_for_a_large_scan(queue, quick_engine, application, scene, tmp_path):
     """Measured in time of this process alone, so that a busy machine does not count."""
     from QSMReconstructionCore import Acquisition, Grid, Recipe
-    from QSMReconstructionLib.echoes import add_sequences, scan_from_nodes
+    from QSMReconstructionLib.echo_sequences import add_sequences
+    from QSMReconstructionLib.echoes import scan_from_nodes
     from QSMReconstructionLib.job import ReconstructionJob
 
     shape, echo_times = (140, 180, 150), (0.004, 0.01, 0.016, 0.022, 0.028)  # 1 mm, as much as a head needs

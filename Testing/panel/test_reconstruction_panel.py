@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +86,12 @@ def write_bids(root, subject: str, echo_times=(0.004, 0.012, 0.02)) -> None:
             path.with_suffix(".json").write_text(json.dumps({"EchoTime": echo_time, "MagneticFieldStrength": 3}))
 
 
+def read_folder(panel, folder, seconds: float = 60.0) -> None:
+    """Open a folder and wait until it is read."""
+    panel.study.open(folder)
+    wait_until(lambda: not panel.study.reading, seconds)
+
+
 def attribute(name: str, key: str) -> str:
     return slicer.util.getNode(name).GetAttribute(key)
 
@@ -162,26 +169,71 @@ class TestTheStudy:
     def test_is_read_from_a_bids_folder_and_of_several_scans_the_chosen_one(self, panel, tmp_path):
         ui = panel.ui
         write_bids(tmp_path, "01")
-        panel.study.open(tmp_path)
+        read_folder(panel, tmp_path)
         assert ui.messageLabel.text == "Read: sub-01"
         assert not ui.foundScanComboBox.visible
         assert column(panel, 3) == ["4", "12", "20"]
         assert ui.fieldStrengthSpinBox.text == "3 T, from the scan"
         assert ui.applyButton.enabled
         write_bids(tmp_path, "02", (0.005, 0.01))
-        panel.study.open(tmp_path)
+        read_folder(panel, tmp_path)
         assert ui.foundScanComboBox.visible
         assert ui.foundScanComboBox.itemText(0) == "2 scans found: choose one"
         ui.foundScanComboBox.activated.emit(2)
+        wait_until(lambda: not panel.study.reading)
         assert ui.magnitudeSelector.currentNode().GetName() == "sub-02 magnitude"
         assert column(panel, 3) == ["5", "10"]
         (tmp_path / "sub-02" / "anat" / "sub-02_echo-1_part-phase_MEGRE.nii").write_bytes(b"damaged")
         ui.foundScanComboBox.activated.emit(2)
+        wait_until(lambda: not panel.study.reading)
         assert ui.messageLabel.text.startswith("Cannot read:")
-        assert ui.studyCollapsibleButton.enabled
+        assert ui.foundScanComboBox.enabled
+
+    def test_is_read_while_the_application_goes_on_and_given_up_on_request(self, panel, tmp_path, scene):
+        ui, temporary = panel.ui, Path(slicer.app.temporaryPath)
+        write_bids(tmp_path, "01")
+        before = node_ids(scene)
+        panel.study.open(tmp_path)
+        assert (ui.openFolderButton.text, ui.readingProgressBar.visible) == ("Cancel reading", True)
+        wait_until(lambda: list(temporary.glob("qsm-read-*")))
+        ui.openFolderButton.click()
+        assert ui.messageLabel.text == "Reading was cancelled. The scene is as it was."
+        assert (ui.openFolderButton.text, ui.readingProgressBar.visible) == ("Open &folder...", False)
+        assert node_ids(scene) == before
+        panel.study.open(tmp_path)
+        wait_until(lambda: list(temporary.glob("qsm-read-*")))
+        scene.Clear(False)
+        assert not panel.study.reading
+        panel.study.open(tmp_path)
+        wait_until(lambda: list(temporary.glob("qsm-read-*")))
+        slicer.app.aboutToQuit.emit()
+        assert not list(temporary.glob("qsm-read-*"))
+
+    def test_is_read_from_a_dicom_folder_as_the_browser_would(self, panel, tmp_path):
+        from dataclasses import replace
+
+        from QSMReconstructionCore.io.dicom.scan import read_dicom
+        from scanners import MANNERS, export
+
+        siemens = MANNERS["siemens"]
+        other = replace(siemens, storages=tuple(replace(each, series=each.series + 10) for each in siemens.storages))
+        export(tmp_path / "first", small_scan(), siemens)
+        export(tmp_path / "second", replace(small_scan(), phase=-small_scan().phase), other)
+        read_folder(panel, tmp_path)
+        ui = panel.ui
+        assert ui.messageLabel.text == ui.foundScanComboBox.itemText(0) == "2 scans found: choose one"
+        assert ui.foundScanComboBox.itemText(2).startswith("15: ")
+        ui.foundScanComboBox.activated.emit(2)
+        wait_until(lambda: not panel.study.reading)
+        assert ui.messageLabel.text.startswith("Read: 15: ")
+        found, expected = panel.study.scan.acquisition, read_dicom(tmp_path / "second")
+        np.testing.assert_array_equal(found.phase, expected.phase)
+        np.testing.assert_array_equal(found.magnitude, expected.magnitude)
+        assert found.grid.same_geometry(expected.grid, 1e-6)
+        assert found.field_strength == expected.field_strength
 
     def test_of_a_folder_without_a_scan_says_so(self, panel, tmp_path):
-        panel.study.open(tmp_path)
+        read_folder(panel, tmp_path)
         assert panel.ui.messageLabel.text.startswith("Cannot read:")
 
     def test_under_a_transform_that_is_not_linear_is_refused_with_a_sentence(self, panel, volumes, scene):

@@ -17,7 +17,7 @@ def acquisition(scene):
 
 @pytest.fixture
 def sequences(acquisition):
-    from QSMReconstructionLib.echoes import add_sequences
+    from QSMReconstructionLib.echo_sequences import add_sequences
 
     return add_sequences(acquisition, "Head")
 
@@ -93,7 +93,7 @@ def test_given_echo_times_replace_the_index_and_say_so(sequences):
 
 def carrying_scan(**changes):
     """Sequences of a scan that was loaded with its center frequency and sources."""
-    from QSMReconstructionLib.echoes import add_sequences
+    from QSMReconstructionLib.echo_sequences import add_sequences
 
     facts = {"imaging_frequency": 123.2, "sources": {"field_strength": "tag MagneticFieldStrength", "phase": "tag"}}
     return add_sequences(replace(small_scan(), **facts | changes), "Head")
@@ -111,7 +111,8 @@ def test_a_loaded_scan_carries_its_field_strength_frequency_and_sources(scene):
 
 
 def test_a_loaded_scan_carries_its_protocol(scene):
-    from QSMReconstructionLib.echoes import add_sequences, scan_from_nodes
+    from QSMReconstructionLib.echo_sequences import add_sequences
+    from QSMReconstructionLib.echoes import scan_from_nodes
 
     sequences = add_sequences(replace(small_scan(), protocol={"FlipAngle": 15, "Manufacturer": "Siemens"}))
     read = scan_from_nodes(*sequences, field_strength=3.0).acquisition

@@ -19,7 +19,7 @@ def logic(reconstruction_module):
 
 @pytest.fixture
 def sequences(scene):
-    from QSMReconstructionLib.echoes import add_sequences
+    from QSMReconstructionLib.echo_sequences import add_sequences
 
     return add_sequences(small_scan(), "Head")
 

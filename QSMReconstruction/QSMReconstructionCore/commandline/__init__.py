@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from .. import __version__
 from ..progress import Cancelled
-from . import combine, listing, methods, reconstruct, reference, score, simulate, stage
+from . import combine, listing, methods, read, reconstruct, reference, score, simulate, stage
 from .options import WrongUsage
 
 DONE, FAILED, CANCELLED = 0, 1, 130
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (methods, simulate, listing, combine, reconstruct, reference, stage, score):
+    for command in (methods, simulate, listing, read, combine, reconstruct, reference, stage, score):
         command.add_to(commands)
     return parser
 
