@@ -17,6 +17,7 @@ from . import (
     measure_command,
     motor_cortex_command,
     protocols_command,
+    readings_command,
     report_command,
 )
 
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     motor_cortex_command.add_command(commands)
     cohort_command.add_command(commands)
     protocols_command.add_command(commands)
+    readings_command.add_command(commands)
     report_command.add_command(commands)
     return parser
 

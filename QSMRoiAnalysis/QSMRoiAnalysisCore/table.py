@@ -48,8 +48,12 @@ def write_table(path: str | os.PathLike, rows: Sequence, kind: type = Measuremen
     apostrophe in front, and control characters become spaces; numbers stay numbers, also negative ones.
     """
     columns = [column.name for column in fields(rows[0] if rows else kind)]
-    lines = ["\t".join(columns)]
-    lines += ["\t".join(_cell(getattr(row, column)) for column in columns) for row in rows]
+    write_cells(path, columns, [[_cell(getattr(row, column)) for column in columns] for row in rows])
+
+
+def write_cells(path: str | os.PathLike, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write cells of text as they are, below a heading; see `write_table`."""
+    lines = ["\t".join(cells) for cells in (titles, *rows)]
     path = Path(path)
     try:
         with staged_file(path) as file:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING as REQUIRED
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..analyses import ANALYSES
@@ -16,12 +13,13 @@ from ..clinical_scores import AGE_CAG_PRODUCTS
 from ..cohort import OTHER_MAP
 from ..descriptors import is_descriptor
 from ..figure_data import FIGURES
+from ..json_fields import fields_from_json, list_of, object_of, read_json
 from ..lesion_table import LesionRow
 from ..maps import UNITS
 from ..measures import Measurement
 from ..motor_cortex import MotorCortexRow
 from ..statistics.multiplicity import METHODS
-from .protocol import DESIGNS, ROWS, SIDES, Citation, FamilyPlan, Group, Protocol, RegionChoice, TestPlan, Variable
+from .protocol import DESIGNS, ROWS, SIDES, Protocol
 
 #: Where the files of the protocols lie.
 FOLDER = Path(__file__).parent
@@ -60,17 +58,12 @@ def load_protocol(name: str | os.PathLike) -> Protocol:
                 f"There is no protocol {str(name)!r}. Choose one of {', '.join(protocol_names())}, or give a .json "
                 "file of your own."
             )
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is no JSON file: {error}.") from None
-    return parse_protocol(path.stem, data)
+    return parse_protocol(path.stem, read_json(path))
 
 
 def parse_protocol(name: str, data: object) -> Protocol:
     """A protocol from the content of its file; raises ValueError for content that no protocol can have."""
-    given = _mapping(name, data)
-    protocol = Protocol(**_converted(name, Protocol, given | {"name": name}))
+    protocol = Protocol(**fields_from_json(name, Protocol, object_of(name, data) | {"name": name}))
     _check_choices(protocol)
     _check_references(protocol)
     return protocol
@@ -80,68 +73,6 @@ def _order(name: str) -> tuple:
     letters, _, rest = name.partition("-")
     number = re.match(r"\d+", rest)
     return letters, int(number[0]) if number else 0, rest
-
-
-def _mapping(where: str, data: object) -> Mapping:
-    if not isinstance(data, dict):
-        raise ValueError(f"{where}: expected an object with named fields, but got {type(data).__name__}.")
-    return data
-
-
-def _converted(where: str, kind: type, given: Mapping) -> dict[str, object]:
-    """The fields of a dataclass from JSON: unknown, missing and ill-typed ones are refused by name."""
-    known = {one.name: one for one in fields(kind)}
-    if unknown := [name for name in given if name not in known]:
-        raise ValueError(f"{where}: unknown field(s) {', '.join(unknown)}; allowed are {', '.join(known)}.")
-    required = [one.name for one in known.values() if one.default is REQUIRED and one.default_factory is REQUIRED]
-    if absent := [name for name in required if name not in given]:
-        raise ValueError(f"{where}: missing field(s) {', '.join(absent)}.")
-    return {name: _value(f"{where}, {name}", known[name], value) for name, value in given.items()}
-
-
-#: Fields whose values are objects of their own, in a list or by name.
-_PARTS = {
-    "citation": Citation, "groups": Group, "regions": RegionChoice, "variables": Variable, "tests": TestPlan,
-    "family": FamilyPlan,
-}  # fmt: skip
-
-
-def _value(where: str, one, value: object) -> object:
-    part = _PARTS.get(one.name)
-    annotation = str(one.type)
-    if part is not None and part.__name__ in annotation:
-        if annotation.startswith("tuple"):
-            return tuple(part(**_converted(f"{where} {i}", part, _mapping(where, item))) for i, item in
-                         enumerate(_list(where, value), 1))
-        if annotation.startswith("Mapping"):
-            items = _mapping(where, value).items()
-            return {name: part(**_converted(f"{where} {name}", part, _mapping(where, item))) for name, item in items}
-        return part(**_converted(where, part, _mapping(where, value)))
-    if annotation.startswith("tuple"):
-        return tuple(_text(where, item) for item in _list(where, value))
-    if annotation.startswith("Mapping"):
-        return dict(_mapping(where, value))
-    if annotation == "float":
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f"{where}: expected a number, but got {value!r}.")
-        return float(value)
-    if annotation == "bool":
-        if not isinstance(value, bool):
-            raise ValueError(f"{where}: expected true or false, but got {value!r}.")
-        return value
-    return _text(where, value)
-
-
-def _list(where: str, value: object) -> Sequence:
-    if not isinstance(value, list):
-        raise ValueError(f"{where}: expected a list, but got {value!r}.")
-    return value
-
-
-def _text(where: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{where}: expected text, but got {value!r}.")
-    return value
 
 
 def _check_choices(protocol: Protocol) -> None:
@@ -215,7 +146,7 @@ def _check_type(where: str, value: object, annotation: str) -> None:
     """Refuse a parameter that the function of an analysis cannot take."""
     many = annotation in ("Groups", "Variables", "Measures") or annotation.startswith("tuple")
     kinds = {"bool": (bool,), "int": (int,), "float": (int, float)}.get(annotation, (str,))
-    values = _list(where, value) if many else [value]
+    values = list_of(where, value) if many else [value]
     for one in values:
         if not isinstance(one, kinds) or (isinstance(one, bool) and bool not in kinds):
             raise ValueError(f"{where}: expected {' or '.join(kind.__name__ for kind in kinds)}, but got {one!r}.")
