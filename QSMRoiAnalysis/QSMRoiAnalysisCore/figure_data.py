@@ -11,6 +11,7 @@ import numpy as np
 FIGURES = {
     "violin": "one series for each group; y holds its values, x the position of the group",
     "scatter": "one series of points (x, y) for each group, and one with the fitted line, its limits in low and high",
+    "norm": "one series of points (age, y) for each group, and one line: the norm, in low and high limits of subjects",
     "roc": "one series for each measure: x is 1 - specificity, y is sensitivity",
     "forest": "one series: y holds estimates, low and high their limits, labels what each of them is",
     "trajectory": "one series for each subject: x is time in years, y the value; group tells the group",

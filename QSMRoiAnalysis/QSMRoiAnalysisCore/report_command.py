@@ -10,12 +10,16 @@ from pathlib import Path
 
 from QSMReconstructionCore.io.staging import staged_file, staged_folder
 
+from .figure_data import Figure
 from .maps import UNITS, read_map
 from .measure_command import lookup_of
+from .norm_comparison import beside_norms
+from .norms import read_controls
 from .regions import regions_from_labels, volume_on
-from .report.cohort import cohort_page, file_name
+from .report.cohort import cohort_page
+from .report.figures import file_name
 from .report.subject import beside_healthy, in_unit_of_map, region_pictures, subject_page
-from .results import LiteratureComparison, StudyResult, read_result
+from .results import LiteratureComparison, read_result
 from .table import read_table
 
 
@@ -32,7 +36,9 @@ def add_command(commands) -> None:
         help="of a study: the folder that cohort or longitudinal wrote, or its results.json",
     )
     command.add_argument("--out", type=Path, required=True, metavar="P.html", help="the page")
-    command.add_argument("--figures", type=Path, metavar="DIR", help="also write figures of a study as PNG and as SVG")
+    command.add_argument(
+        "--figures", type=Path, metavar="DIR", help="also write the figures of a study, or of norms, as PNG and as SVG"
+    )
     group = command.add_argument_group("one map")
     group.add_argument("--table", type=Path, metavar="T.tsv", help="of one map: the table that measure wrote")
     group.add_argument("--map", type=Path, metavar="F", help="the map, to show the regions on it")
@@ -41,6 +47,11 @@ def add_command(commands) -> None:
         "--lookup", type=Path, metavar="F", help="names of the labels (default: the .tsv beside the labels)"
     )
     group.add_argument("--map-unit", choices=tuple(UNITS), help="unit of the map (default: as its JSON file says)")
+    group.add_argument(
+        "--norms", type=Path, metavar="T.tsv",
+        help="controls to show the map beside: columns region, age, mean, unit, and possibly side and reference",
+    )
+    group.add_argument("--age", type=float, default=float("nan"), metavar="YEARS", help="age of the subject")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -56,8 +67,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _report_study(options: argparse.Namespace) -> None:
-    if options.map is not None or options.labels is not None:
-        raise ValueError("--map and --labels belong to --table: a study has many maps. Leave them out.")
+    if options.map is not None or options.labels is not None or options.norms is not None:
+        raise ValueError("--map, --labels and --norms belong to --table: a study has many maps. Leave them out.")
     result = read_result(options.results)
     # Drawing needs VTK, and VTK a graphics library: measuring must run where there is neither.
     from .charts.drawing import png_of
@@ -67,15 +78,17 @@ def _report_study(options: argparse.Namespace) -> None:
     page = cohort_page(result, lambda figure: png_of(figure, renderer), _show_progress)
     _write(options.out, page)
     if options.figures is not None:
-        _write_figures(options.figures, result, renderer)
+        _write_figures(options.figures, result.figures, renderer)
     print(f"{result.protocol}: {len(result.findings)} findings and {len(result.figures)} figures: {options.out}")
 
 
 def _report_map(options: argparse.Namespace) -> None:
     if (options.map is None) != (options.labels is None):
         raise ValueError("Regions are shown on a map with both --map and --labels. Give both or neither.")
-    if options.figures is not None:
-        raise ValueError("--figures belongs to the results of a study. Leave it out.")
+    if options.figures is not None and options.norms is None:
+        raise ValueError("--figures belongs to the results of a study, or to --norms. Leave it out.")
+    if (options.norms is None) != math.isnan(options.age):
+        raise ValueError("A norm depends on age: give both --norms and --age, or neither.")
     rows = read_table(options.table)
     if not rows:
         raise ValueError(f"{options.table.name} has no row. Measure at least one region.")
@@ -87,8 +100,24 @@ def _report_map(options: argparse.Namespace) -> None:
         omitted = len({region.structure for region in regions if region.inside.any()}) - len(pictures)
     comparisons = beside_healthy(rows)
     drawn = [one for one in comparisons if one.published_unit in UNITS]
-    _write(options.out, subject_page(rows, drawn, _bars(drawn), pictures, omitted))
-    print(f"{len(rows)} rows beside {len(drawn)} published values, {len(pictures)} pictures: {options.out}")
+    norms, charts = (), []
+    if options.norms is not None:
+        norms, figures = beside_norms(rows, read_controls(options.norms), options.age)
+        charts = _charts(figures, options.figures)
+    _write(options.out, subject_page(rows, drawn, _bars(drawn), pictures, omitted, norms, charts))
+    beside = f" and {len(norms)} norms" if norms else ""
+    print(f"{len(rows)} rows beside {len(drawn)} published values{beside}, {len(pictures)} pictures: {options.out}")
+
+
+def _charts(figures: Sequence[Figure], folder: Path | None) -> list[tuple[Figure, bytes]]:
+    """Figures with PNG files of them, which are also written into the folder if there is one."""
+    from .charts.drawing import png_of
+    from .charts.rendering import Renderer
+
+    renderer = Renderer()
+    if folder is not None:
+        _write_figures(folder, figures, renderer)
+    return [(figure, png_of(figure, renderer)) for figure in figures]
 
 
 def _bars(comparisons: Sequence[LiteratureComparison]) -> bytes | None:
@@ -115,11 +144,11 @@ def _write(path: Path, page: str) -> None:
         file.write(page.encode())
 
 
-def _write_figures(folder: Path, result: StudyResult, renderer) -> None:
+def _write_figures(folder: Path, figures: Sequence[Figure], renderer) -> None:
     from .charts.drawing import png_of, svg_of
 
     with staged_folder(folder) as stage:
-        for number, figure in enumerate(result.figures, 1):
+        for number, figure in enumerate(figures, 1):
             stem = stage / file_name(figure, number)
             stem.with_suffix(".png").write_bytes(png_of(figure, renderer))
             stem.with_suffix(".svg").write_bytes(svg_of(figure, renderer))

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .analyses.norms import fit_norm
+from .analyses.selection import roles
 from .figure_data import Figure, Series, series
 from .findings import Finding
+from .norm_comparison import DO_NOT_DIAGNOSE, norm_series
 from .statistics.roc import roc_curve
 from .study import Study, Target
 
@@ -20,7 +23,7 @@ def figures_of(study: Study, findings: Sequence[Finding]) -> tuple[Figure, ...]:
     """The kinds of figures that the protocol names, of all that can be drawn."""
     makers = {
         "violin": _violins, "scatter": _scatters, "roc": _curves, "forest": _forests, "trajectory": _trajectories,
-        "heat_map": _heat_maps, "bland_altman": _agreements,
+        "heat_map": _heat_maps, "bland_altman": _agreements, "norm": _norms,
     }  # fmt: skip
     found: list[Figure] = []
     for kind in study.protocol.figures:
@@ -126,7 +129,35 @@ def _fitted_line(x: np.ndarray, y: np.ndarray) -> Series | None:
     spread = np.sqrt(np.sum((y - intercept - slope * x) ** 2) / (x.size - 2))
     half = 1.96 * spread * np.sqrt(1 / x.size + (at - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2))
     line = intercept + slope * at
-    return series("fit", at, line, low=line - half, high=line + half, line=True)
+    return series("fit, 95 % limits of the mean", at, line, low=line - half, high=line + half, line=True)
+
+
+def _norms(study: Study, findings: Sequence[Finding]) -> list[Figure]:
+    """Subjects over age, beside the norm that the controls make."""
+    kinds = ("norm_deviation", "abnormality")
+    tested = {(one.measure, one.region, one.side) for one in findings if one.analysis in kinds}
+    plan = next((test.parameters for test in study.protocol.tests if test.kind in kinds), {})
+    age, groups = plan.get("age", "age"), study.groups()
+    figures = []
+    for target, values in _present(study):
+        if (target.measure, target.structure, target.side) not in tested:
+            continue
+        years = study.numbers(age)
+        present = np.isfinite(years) & np.isfinite(values)
+        _, controls = roles(study, tuple(plan.get("cases", ())), tuple(plan.get("controls", ())))
+        inside = np.isin(groups, controls) & present
+        norm = fit_norm(years[inside], values[inside], plan.get("shape", "linear"))
+        parts = [(name, own) for name, own in _parts(study, present) if own.any()]
+        points = [series(name, years[own], values[own], group=name) for name, own in parts]
+        drawn = (*points, norm_series(norm, years[present].min(), years[present].max()))
+        low, high = norm.ages
+        caption = (
+            f"Norm of {np.count_nonzero(inside)} controls of {low:g} to {high:g} years. {DO_NOT_DIAGNOSE} "
+            + _p_of(findings, target, kinds)
+        ).strip()
+        name = _name("norm", target.measure, _of(target))
+        figures.append(Figure("norm", name, _of(target), "Age (years)", _title(study, target), caption, drawn))
+    return figures
 
 
 def _curves(study: Study, findings: Sequence[Finding]) -> list[Figure]:

@@ -34,6 +34,10 @@ def examples(name="HC"):
         "scatter": figure(
             "scatter", series(name, x, y), series("fit", line, line + 95, low=line + 90, high=line + 99, line=True)
         ),
+        "norm": figure(
+            "norm", series(name, x, y), series("this map", [4], [120]),
+            series("norm", line, line + 95, low=line + 80, high=line + 110, line=True),
+        ),
         "roc": figure("roc", series(name, [0, 0, 1], [0, 0.7, 1], line=True)),
         "forest": figure("forest", series(name, range(10), y, low=y - 5, high=y + 5, labels=labels)),
         "trajectory": figure(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..findings import Finding, estimated, inferred
-from ..statistics.gaussian_process import fit_gaussian_process
+from ..statistics.gaussian_process import GaussianProcessNorm, fit_gaussian_process
 from ..statistics.group_comparison import welch_t
-from ..statistics.normative import fit_normative_curve
+from ..statistics.normative import NormativeCurve, fit_normative_curve
 from ..statistics.proportions import fisher_exact, proportion
 from ..study import Study, Target
 from .kinds import Groups, VariableName
@@ -72,6 +72,13 @@ def abnormality(
     return [row(target, "abnormality", comparison=comparison, term=f"z > {beyond:g}", **facts), *found]
 
 
+def fit_norm(age: np.ndarray, values: np.ndarray, shape: str) -> NormativeCurve | GaussianProcessNorm:
+    """What is normal at each age by the controls: a curve of `statistics.normative.SHAPES`, or a "gaussian process"."""
+    if shape == "gaussian process":
+        return fit_gaussian_process(age, values)
+    return fit_normative_curve(age, values, shape=shape)
+
+
 def _deviations(study: Study, target: Target, age: str, shape: str, cases, controls):
     """z scores of all subjects; a control's own value does not enter the norm that it is compared with."""
     positive, negative = roles(study, cases, controls)
@@ -80,11 +87,10 @@ def _deviations(study: Study, target: Target, age: str, shape: str, cases, contr
     others = np.isin(label, positive) & np.isfinite(years) & np.isfinite(values)
 
     z = np.full(values.size, np.nan)
-    if shape == "gaussian process":
-        whole = fit_gaussian_process(years[norm], values[norm])
+    whole = fit_norm(years[norm], values[norm], shape)
+    if isinstance(whole, GaussianProcessNorm):
         z[norm] = whole.left_out_z()
     else:
-        whole = fit_normative_curve(years[norm], values[norm], shape=shape)
         for i in np.flatnonzero(norm):
             inside = norm & (np.arange(norm.size) != i)
             curve = fit_normative_curve(years[inside], values[inside], shape=shape)

@@ -47,18 +47,18 @@ def _box(chart: Chart, place: float, y: np.ndarray) -> None:
 
 
 def scatter(figure: Figure) -> Chart:
-    """Points by group, and the fitted line with its limits."""
+    """Points by group, a single one larger, and a line with its limits."""
     chart = Chart(figure.x_title, figure.y_title)
     for one in figure.series:
         if one.line and one.low.size:
             chart.band(one.x, one.low, one.high, GRAY)
     points = [one for one in figure.series if not one.line]
     for number, one in enumerate(points):
-        chart.points(one.x, one.y, color_of(number), label=f"{one.name} (n = {one.y.size})", marker=number)
+        label, size = (f"{one.name} (n = {one.y.size})", 8) if one.y.size > 1 else (one.name, 14)
+        chart.points(one.x, one.y, color_of(number), label=label, marker=number, size=size)
     for one in figure.series:
         if one.line:
-            label = f"{one.name}, 95 % limits of the mean" if one.low.size else one.name
-            chart.line(one.x, one.y, (0, 0, 0), label=label)
+            chart.line(one.x, one.y, (0, 0, 0), label=one.name)
     chart.fit()
     return chart
 

@@ -10,6 +10,7 @@ from .rendering import HEIGHT, Renderer
 _WAYS = {
     "violin": by_group.violins,
     "scatter": by_group.scatter,
+    "norm": by_group.scatter,
     "trajectory": by_group.trajectories,
     "bland_altman": by_group.agreement,
     "roc": by_effect.curves,

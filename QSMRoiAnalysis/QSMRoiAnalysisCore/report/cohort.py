@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 
-from QSMReconstructionCore.report.page import RESEARCH, document, image, text
+from QSMReconstructionCore.report.page import RESEARCH, document, text
 
 from ..figure_data import Figure
 from ..findings import Finding
 from ..results import Characteristic, StudyResult
 from .cells import STYLE, Cell, bullets, interval, probability, table
+from .figures import KINDS, framed_figure
 
 #: The columns of results, in the order of `_cells_of`.
 _COLUMNS = (
     "Measure", "Region", "Comparison", "Term", "n", "Method", "Statistic", "Estimate [interval]", "Effect [interval]",
     "p", "Adjusted p", "Tests in the family", "Assumptions checked", "Left out", "Remarks",
 )  # fmt: skip
-#: What figures are called in the plural.
-_KINDS = {
-    "violin": "Values by group", "scatter": "Relations", "roc": "ROC curves", "forest": "Effects",
-    "trajectory": "Change over visits", "heat_map": "Coefficients", "bland_altman": "Agreement",
-}  # fmt: skip
 
 
 def cohort_page(
@@ -54,11 +49,6 @@ def cohort_page(
     ]
     lead = f"{about[:1].upper()}{about[1:]}. {RESEARCH}" if about else RESEARCH
     return document(f"{result.protocol}: {result.title}", lead, parts, STYLE)
-
-
-def file_name(figure: Figure, number: int) -> str:
-    """A name for the picture of a figure that is safe as that of a file, whatever the figure is called."""
-    return f"{number:03d}_{re.sub(r'[^a-z0-9]+', '_', figure.name.lower()).strip('_')[:80]}"
 
 
 def _design(result: StudyResult) -> str:
@@ -141,16 +131,10 @@ def _pictures(
                 continue
             if progress:
                 progress(position / len(figures), f"drawing {figure.name}")
-            own.append(_figure(figure, draw(figure)))
+            own.append(framed_figure(figure, draw(figure)))
         inside = "\n".join(own)
-        parts.append(f'<h2>{text(_KINDS.get(kind, kind))}</h2>\n<div class="pictures">\n{inside}\n</div>\n')
+        parts.append(f'<h2>{text(KINDS.get(kind, kind))}</h2>\n<div class="pictures">\n{inside}\n</div>\n')
     return "".join(parts)
-
-
-def _figure(figure: Figure, png: bytes) -> str:
-    title, caption = text(figure.title), text(figure.caption)
-    picture = image(png, f"{_KINDS.get(figure.kind, figure.kind)}: {figure.title}. {figure.caption}", "chart")
-    return f"<figure>{picture}<figcaption><strong>{title}.</strong> {caption}</figcaption></figure>"
 
 
 def _descriptives(result: StudyResult) -> str:

@@ -12,12 +12,15 @@ from QSMReconstructionCore import __version__
 from QSMReconstructionCore.report.page import RESEARCH, document, image, text
 from QSMReconstructionCore.report.pictures import Picture, middle_of, picture_of
 
+from ..figure_data import Figure
 from ..maps import UNITS, SusceptibilityMap
 from ..measures import Measurement
+from ..norm_comparison import DO_NOT_DIAGNOSE, NormComparison
 from ..reference_values import compare_with_literature
 from ..regions import Region
 from ..results import Descriptive, LiteratureComparison
-from .cells import STYLE, table
+from .cells import STYLE, probability, table
+from .figures import framed_figure
 
 #: More pictures than this make a page that nobody looks through.
 MOST_PICTURES = 24
@@ -97,6 +100,8 @@ def subject_page(
     bars: bytes | None,
     pictures: Sequence[Picture] = (),
     omitted: int = 0,
+    norms: Sequence[NormComparison] = (),
+    charts: Sequence[tuple[Figure, bytes]] = (),
 ) -> str:
     """The page of one map.
 
@@ -111,6 +116,10 @@ def subject_page(
         As `region_pictures`.
     omitted : int
         Structures that have no picture because there are too many.
+    norms : sequence of NormComparison
+        As `norm_comparison.beside_norms`.
+    charts : sequence of (Figure, bytes)
+        Its figures, with PNG files of them.
     """
     maps = ", ".join(dict.fromkeys(PurePath(row.map).name for row in rows))
     references = ", ".join(dict.fromkeys(row.reference or "what is not known" for row in rows if row.unit in UNITS))
@@ -118,6 +127,7 @@ def subject_page(
     parts = [
         f"<p><strong>{text(WARNING)}</strong></p>\n",
         _values(rows),
+        _norms(norms, charts),
         _bars(bars),
         _comparisons(comparisons),
         _pictures(pictures, omitted),
@@ -137,6 +147,29 @@ def _values(rows: Sequence[Measurement]) -> str:
         for row in rows
     ]  # fmt: skip
     return table("Values", "Over the voxels of each region that lie inside the mask.", columns, cells, say_once=True)
+
+
+def _norms(norms: Sequence[NormComparison], charts: Sequence[tuple[Figure, bytes]]) -> str:
+    if not norms:
+        return ""
+    columns = (
+        "Region", "Age", "Mean", "Norm", "95 % of controls", "z", "p", "Controls", "Their ages", "Unit", "Relative to",
+        "Controls relative to", "Do not diagnose", "Remark",
+    )  # fmt: skip
+    rows = [
+        (f"{one.region} {one.side}".strip(), one.age, one.mean, one.expected, f"{one.low:.4g} to {one.high:.4g}",
+         f"{one.z:.2f}" if one.z == one.z else "", probability(one.p), one.n, f"{one.youngest:g} to {one.oldest:g}",
+         one.unit, one.reference or "not known", one.norm_reference or "not known", one.do_not_diagnose, one.remark)
+        for one in norms
+    ]  # fmt: skip
+    caption = (
+        "Mean of each region beside the straight line over age that controls make. z counts prediction standard "
+        "deviations; p (Crawford and Howell) is two-sided and not adjusted for the number of regions. "
+        f"{DO_NOT_DIAGNOSE}"
+    )
+    figures = "\n".join(framed_figure(figure, png) for figure, png in charts)
+    values = table("Against the norm of the age", caption, columns, rows)
+    return f'{values}<div class="pictures">\n{figures}\n</div>\n'
 
 
 def _bars(png: bytes | None) -> str:
