@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from .background import TotalField
+from .background.harperella import harperella
 from .background.iharperella import iharperella
 from .background.ismv import ismv
 from .background.lbv import lbv
@@ -74,7 +75,7 @@ _LISTED = {
     "support": (surroundings,),
     "field_map": (romeo_linear, echo_average, nonlinear_fit, laplacian),
     "passes": (one_pass, two_pass),
-    "background": (vsharp, sharp, resharp, ismv, pdf, lbv, iharperella, no_removal),
+    "background": (vsharp, sharp, resharp, ismv, pdf, lbv, harperella, iharperella, no_removal),
     "inversion": (
         weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi, ilsqr,
         weighted_tikhonov, tgv, tfi, single_step_tgv,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from QSMReconstructionCore.background.residual import FUNCTIONS, remove_residual
 from QSMReconstructionCore.fieldmapping.unwrapping import unwrap_spatially
 from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.metrics import correlation, nrmse, score
@@ -25,6 +26,9 @@ from .stage_meter import Cost, Meter, metered, seconds_of_a_pair, tracing
 
 #: The region that the reference method "region" is given.
 _WHITE_MATTER = next(label for label, name in LABELS.items() if name == "White matter")
+
+#: Of the smooth functions that the part `residual` takes off; 4 is what SEPIA takes.
+_RESIDUAL_DEGREES = (1, 2, 4)
 
 Rows = Iterator[dict]
 
@@ -121,6 +125,21 @@ def isolated_rows(bench: Bench) -> Rows:
                 yield row | _similarity(score(found.field, phantom.local_field, mask))
             else:
                 yield row | agreement(found, phantom)
+
+
+def residual_rows(bench: Bench) -> Rows:
+    """Smooth remains taken off after background removal from the true total field, scored inside each mask."""
+    phantom, grid, mask = bench.phantom, bench.phantom.acquisition.grid, bench.phantom.mask
+    for name, method in METHODS["background"].items():
+        if "residual_degree" not in method.parameters:
+            continue
+        plain = method.run(np.where(mask, phantom.total_field, np.float32(0)), mask, grid, given={}, parameters={})
+        yield {"method": name} | _similarity(score(plain.field, phantom.local_field, plain.mask))
+        for functions in FUNCTIONS:
+            for degree in _RESIDUAL_DEGREES:
+                row = {"method": name, "residual functions": functions, "residual degree": degree}
+                found = remove_residual(plain, grid, degree=degree, functions=functions)
+                yield row | _similarity(score(found.field, phantom.local_field, found.mask))
 
 
 def matrix_rows(bench: Bench) -> Rows:
@@ -275,6 +294,7 @@ def _own_error(stage: str, result: Reconstruction, phantom: Phantom) -> float | 
 SECTIONS: dict[str, Callable[[Bench], Rows]] = {
     "methods": method_rows,
     "isolated": isolated_rows,
+    "residual": residual_rows,
     "matrix": matrix_rows,
     "scenarios": scenario_rows,
     "robustness": robustness_rows,

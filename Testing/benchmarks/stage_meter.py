@@ -93,7 +93,7 @@ class Watch:
 class MeteredCache(MutableMapping):
     """A cache for `reconstruct` that measures each stage whose result it does not hold.
 
-    The pipeline asks for a key before each stage and stores the result right after it; this is all that is needed.
+    The pipeline asks for the result before each stage and stores the result right after it; this is all that is needed.
 
     Parameters
     ----------
@@ -108,19 +108,17 @@ class MeteredCache(MutableMapping):
         self._meter, self._watch, self._kept = meter, watch, dict(kept)
         self.costs: dict[str, Cost] = {}
 
-    def __contains__(self, key: object) -> bool:
-        held = key in self._kept
-        if not held:
-            self._meter.start()
-        return held
-
     def __setitem__(self, key: str, value: object) -> None:
         cost, stage = self._meter.stop(), self._watch.stage
         self.costs[stage] = self.costs[stage] + cost if stage in self.costs else cost  # in two passes, it runs twice
         self._kept[key] = value
 
     def __getitem__(self, key: str) -> object:
-        return self._kept[key]
+        try:
+            return self._kept[key]
+        except KeyError:
+            self._meter.start()
+            raise
 
     def __delitem__(self, key: str) -> None:
         del self._kept[key]

@@ -13,6 +13,7 @@ from benchmarks.__main__ import main
 from benchmarks.stage_meter import Meter, MeteredCache, Watch, metered, tracing
 from benchmarks.tables import Table
 from headless import opengl
+from QSMReconstructionCore.background.residual import FUNCTIONS
 from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.numerics.fourier import counted_ffts, forward
 from QSMReconstructionCore.recipe import Recipe
@@ -29,7 +30,7 @@ def head():
 def quick(tmp_path_factory):
     """Folder that the smallest benchmark has left."""
     out = tmp_path_factory.mktemp("benchmark")
-    sections = ("methods", "isolated", "preview", "pipeline", "unwrapping")
+    sections = ("methods", "isolated", "residual", "preview", "pipeline", "unwrapping")
     assert main(["--quick", "--sections", *sections, "--out", str(out)]) == 0
     return out
 
@@ -55,6 +56,15 @@ def test_isolated_methods_start_from_the_true_fields(quick):
     through = {(row["stage"], row["method"]): row for row in rows_of(quick / "methods.tsv")}
     tv = ("inversion", "weighted_tv")
     assert float(rows[tv]["NRMSE %"]) < float(through[tv]["NRMSE %"])
+
+
+def test_the_removal_of_smooth_remains_is_measured_for_both_kinds_of_functions(quick):
+    rows = rows_of(quick / "residual.tsv")
+    assert {row["residual functions"] for row in rows} == {"n/a", *FUNCTIONS}
+    assert {row["method"] for row in rows} == {
+        name for name, method in METHODS["background"].items() if "residual_degree" in method.parameters
+    }
+    assert all(0 < float(row["NRMSE %"]) for row in rows)
 
 
 def test_previews_are_like_the_whole_inversion(quick):

@@ -9,7 +9,7 @@ from background_scene import SHAPE, scene
 
 from QSMReconstructionCore.background import TotalField
 from QSMReconstructionCore.background.no_removal import no_removal
-from QSMReconstructionCore.background.solid_harmonics import remove_solid_harmonics
+from QSMReconstructionCore.background.residual import FUNCTIONS, remove_residual
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.progress import Cancelled
@@ -187,11 +187,13 @@ def test_it_reports_increasing_progress_and_can_be_cancelled_at_any_report(remov
 
 
 @every_method
-def test_residual_harmonics_are_removed_on_request(remove):
+@pytest.mark.parametrize("functions", FUNCTIONS)
+def test_residual_functions_are_removed_on_request(remove, functions):
     grid, mask, background, local = scene()
     plain = found_by(remove, local + background, mask, grid)
-    found = found_by(remove, local + background, mask, grid, residual_degree=1)
-    np.testing.assert_allclose(found.field, remove_solid_harmonics(plain, grid, degree=1).field, atol=1e-6)
+    found = found_by(remove, local + background, mask, grid, residual_degree=2, residual_functions=functions)
+    expected = remove_residual(plain, grid, degree=2, functions=functions).field
+    np.testing.assert_allclose(found.field, expected, atol=1e-6)
     assert np.abs(found.field - plain.field).max() > 1e-5
 
 

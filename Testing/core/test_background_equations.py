@@ -7,6 +7,8 @@ import pytest
 import scipy.ndimage
 from background_scene import scene
 
+from QSMReconstructionCore.background.extended_laplacian import ExtendedLaplacian
+from QSMReconstructionCore.background.harperella import _EvenMeans, harperella
 from QSMReconstructionCore.background.iharperella import _Completion, iharperella
 from QSMReconstructionCore.background.ismv import ismv
 from QSMReconstructionCore.background.lbv import lbv
@@ -16,6 +18,8 @@ from QSMReconstructionCore.background.spherical_mean import SphericalMean
 from QSMReconstructionCore.background.trusted_voxels import trusted_voxels
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.numerics.crop import bounding_box
+from QSMReconstructionCore.numerics.fourier import inverse
+from QSMReconstructionCore.numerics.sphere import sphere_spectrum
 
 SPACINGS = [(1.0, 1.0, 1.0), (2.5, 1.0, 1.2)]
 
@@ -152,13 +156,55 @@ def test_the_normal_operator_of_iharperella_is_symmetric_and_positive_and_change
     assert not completion.normal(x)[completion.interior].any()
 
 
-def test_iharperella_keeps_the_laplacian_of_the_field():
+@pytest.mark.parametrize("remove", [harperella, iharperella])
+def test_the_harperella_family_keeps_the_laplacian_of_the_field(remove):
     grid, mask, background, local = scene()
-    found = iharperella(background + local, mask, grid, peel=0)
+    found = remove(background + local, mask, grid, peel=0)
     box = bounding_box(mask)
-    crop = _Completion(mask[box], mask[box].astype(np.float32), grid, 20.0)
+    crop = ExtendedLaplacian(mask[box], grid.spacing, 20.0)
     kept, true = (crop.laplacian(np.where(mask, f, 0)[box].astype(np.float32)) for f in (found.field, local))
     assert np.linalg.norm(kept - true) < 0.05 * np.linalg.norm(true)
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("shape", [(14, 16, 18), (15, 17, 13)])
+def test_the_inverse_of_the_extended_laplacian_undoes_it_and_is_its_own_adjoint(shape, spacing):
+    extended = ExtendedLaplacian(np.ones(shape, dtype=bool), spacing, 4.0)
+    x, y = (random_volume(extended.shape, seed) for seed in (0, 1))
+    forth, back = inner(extended.field(x), y), inner(x, extended.field(y))
+    assert forth == pytest.approx(back, abs=1e-5 * size(extended.field(x), y))
+    bump = np.zeros(shape, dtype=np.float32)
+    bump[5:9, 6:10, 4:7] = random_volume((4, 4, 3), 2)
+    found = extended.field(extended.laplacian(bump))[extended.inside]
+    np.testing.assert_allclose(found - found[0, 0, 0], bump, atol=1e-4)
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_harperella_minimises_the_unevenness_of_spherical_means(spacing):
+    shape, radius = (14, 17, 16), 3.0
+    mask = ellipsoid(shape)
+    means = _EvenMeans(mask, Grid(shape, spacing), 6.0, radius)
+    x, y = (np.where(means.interior, 0, random_volume(means.shape, seed)).astype(np.float32) for seed in (1, 2))
+    forth, back = inner(means.normal(x), y), inner(x, means.normal(y))
+    assert forth == pytest.approx(back, abs=1e-5 * size(x, y))
+    assert inner(means.normal(x), x) > 0
+    known = np.where(means.interior, random_volume(means.shape, 3), 0).astype(np.float32)
+    sphere = inverse(sphere_spectrum(radius, means.shape, spacing).astype(np.complex64), means.shape)
+
+    def spherical_mean(volume):
+        product = np.fft.rfftn(sphere.astype(float)) * np.fft.rfftn(volume.astype(float))
+        return np.fft.irfftn(product, means.shape, axes=(0, 1, 2))
+
+    even = spherical_mean(known)[means.complete].mean()
+
+    def unevenness(outside):
+        return np.sum((spherical_mean(known + outside) - even) ** 2)
+
+    # The slope of the sum of squares towards y is twice that of the normal equations.
+    step = 1e-3
+    slope = (unevenness(x + step * y) - unevenness(x - step * y)) / (2 * step)
+    expected = 2 * inner(means.normal(x) - means.right_side(known), y)
+    assert slope == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_scale_of_a_source_of_pdf_is_that_of_its_weighted_field():

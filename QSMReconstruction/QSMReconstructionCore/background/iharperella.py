@@ -11,11 +11,12 @@ from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
 from ..numerics.conjugate_gradients import conjugate_gradients
 from ..numerics.crop import bounding_box
-from ..numerics.fourier import fast_shape, forward, frequencies, inverse
+from ..numerics.fourier import forward, inverse
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
-from .solid_harmonics import remove_solid_harmonics
+from .extended_laplacian import ExtendedLaplacian
+from .residual import remove_residual
 from .trusted_voxels import trusted_voxels
 
 
@@ -29,7 +30,10 @@ def iharperella(
     peel: Annotated[int, Parameter("Layers of voxels left out of the result", range=(0, 20))] = 1,
     tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-3,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 100,
-    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
+    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_functions: Annotated[
+        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
+    ] = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by finding the Laplacian outside that makes the local field least (iHARPERELLA).
@@ -54,8 +58,9 @@ def iharperella(
     max_iterations : int
         Stop at the latest after so many iterations.
     residual_degree : int
-        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
-        none.
+        Functions up to this degree are then taken off the local field, too (`remove_residual`); -1 for none.
+    residual_functions : str
+        Which these are: "harmonics", as backgrounds are, or all "polynomials".
     progress : callable
         See `progress`.
 
@@ -106,32 +111,18 @@ def iharperella(
             local = completion.field(known + step.solution)
             break
     local_field = LocalField.within(local[completion.inside], valid, box, grid, weights)
-    return remove_solid_harmonics(local_field, grid, degree=residual_degree)
+    return remove_residual(local_field, grid, degree=residual_degree, functions=residual_functions)
 
 
 #: Voxels of the Laplacian whose scale would exceed that of those next to the mask by more than this share it.
 _LARGEST_SCALE = 100.0
 
 
-class _Completion:
-    """The weighted least-squares problem of a Laplacian outside a mask, in a volume widened by a margin.
-
-    Attributes
-    ----------
-    inside : tuple of slice
-        The mask's box in the widened volume.
-    """
+class _Completion(ExtendedLaplacian):
+    """The weighted least-squares problem of a Laplacian outside a mask, in a volume widened by a margin."""
 
     def __init__(self, mask: np.ndarray, weights: np.ndarray, grid: Grid, margin: float) -> None:
-        self.shape = fast_shape(mask.shape, tuple(2 * int(np.ceil(margin / h)) for h in grid.spacing))
-        self.inside = tuple(slice(0, n) for n in mask.shape)
-        self.interior = np.zeros(self.shape, dtype=bool)
-        self.interior[self.inside] = scipy.ndimage.binary_erosion(mask)
-        square = np.float32(0)
-        for f, h in zip(frequencies(self.shape, grid.spacing), grid.spacing):
-            square = square + ((2 * np.cos(2 * np.pi * f * h) - 2) / h**2).astype(np.float32)
-        self.spacing = grid.spacing
-        self.inverse_laplacian = np.divide(1, square, out=np.zeros_like(square), where=square != 0)
+        super().__init__(mask, grid.spacing, margin)
         # Relative to the largest, so that single precision suffices.
         self.precision = np.zeros(self.shape, dtype=np.float32)
         np.square(weights / weights[mask].max(), out=self.precision[self.inside], where=mask)
@@ -147,23 +138,6 @@ class _Completion:
         np.divide(1, scale, out=scale)
         scale[self.interior] = 0
         return scale
-
-    def laplacian(self, field: np.ndarray) -> np.ndarray:
-        """Laplacian of a field in the mask's box where all its neighbours lie in the mask, 0 elsewhere."""
-        # By differences, not by transforms, whose rounding would be that of the whole background.
-        padded = np.zeros(self.shape, dtype=np.float32)
-        padded[self.inside] = field
-        total = np.zeros_like(padded)
-        for axis, h in enumerate(self.spacing):
-            step = np.roll(padded, -1, axis) - padded
-            total += (step - np.roll(step, 1, axis)) / np.float32(h**2)
-        return np.where(self.interior, total, np.float32(0))
-
-    def field(self, laplacian: np.ndarray) -> np.ndarray:
-        """Field of a Laplacian in the widened volume, which is also the adjoint. One pair of Fourier transforms."""
-        spectrum = forward(laplacian)
-        spectrum *= self.inverse_laplacian
-        return inverse(spectrum, self.shape)
 
     def adjoint(self, field: np.ndarray) -> np.ndarray:
         """Right-hand side of the normal equations for a field in the widened volume."""

@@ -13,7 +13,7 @@ from ..numerics.crop import bounding_box
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
-from .solid_harmonics import remove_solid_harmonics
+from .residual import remove_residual
 from .spherical_mean import SphericalMean
 from .trusted_voxels import trusted_voxels
 
@@ -27,7 +27,10 @@ def ismv(
     radius: Annotated[float, Parameter("Sphere radius", unit="mm", range=(0.3, 40))] = 5.0,
     tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 0.01,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 100,
-    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
+    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_functions: Annotated[
+        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
+    ] = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by repeated spherical mean values (iSMV).
@@ -50,8 +53,10 @@ def ismv(
     max_iterations : int
         Stop at the latest after so many iterations.
     residual_degree : int
-        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
-        none, which is best on the head phantom.
+        Functions up to this degree are then taken off the local field, too (`remove_residual`); -1 for none, which
+        is best on the head phantom.
+    residual_functions : str
+        Which these are: "harmonics", as backgrounds are, or all "polynomials".
     progress : callable
         See `progress`.
 
@@ -96,4 +101,4 @@ def ismv(
         if step.residual < tolerance or iteration == max_iterations:
             break
     local_field = LocalField.within(local, mean.interior, box, grid, weights)
-    return remove_solid_harmonics(local_field, grid, degree=residual_degree)
+    return remove_residual(local_field, grid, degree=residual_degree, functions=residual_functions)

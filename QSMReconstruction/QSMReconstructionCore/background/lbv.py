@@ -16,7 +16,7 @@ from ..numerics.multigrid import LaplaceMultigrid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
-from .solid_harmonics import remove_solid_harmonics
+from .residual import remove_residual
 from .trusted_voxels import trusted_voxels
 
 
@@ -29,7 +29,10 @@ def lbv(
     peel: Annotated[int, Parameter("Layers of voxels peeled off the mask", range=(0, 20))] = 0,
     tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-4,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 30,
-    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
+    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_functions: Annotated[
+        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
+    ] = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by solving the Laplace equation inside the mask (LBV).
@@ -53,8 +56,10 @@ def lbv(
     max_iterations : int
         Stop at the latest after so many iterations.
     residual_degree : int
-        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
-        none, which is best on the head phantom.
+        Functions up to this degree are then taken off the local field, too (`remove_residual`); -1 for none, which
+        is best on the head phantom.
+    residual_functions : str
+        Which these are: "harmonics", as backgrounds are, or all "polynomials".
     progress : callable
         See `progress`.
 
@@ -112,4 +117,4 @@ def lbv(
 
     local = zero_at_the_edge(np.where(trusted, field[box], np.float32(0)), progress)
     local_field = replace(LocalField.within(local, interior, box, grid, weights), lost=lost)
-    return remove_solid_harmonics(local_field, grid, degree=residual_degree)
+    return remove_residual(local_field, grid, degree=residual_degree, functions=residual_functions)

@@ -16,7 +16,7 @@ from ..numerics.fourier import fast_shape, forward, inverse
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
-from .solid_harmonics import remove_solid_harmonics
+from .residual import remove_residual
 from .trusted_voxels import trusted_voxels
 
 
@@ -30,7 +30,10 @@ def pdf(
     peel: Annotated[int, Parameter("Layers of voxels left out of the result", range=(0, 20))] = 1,
     tolerance: Annotated[float, Parameter("Change in units of the noise at which to stop", range=(1e-4, 10.0))] = 0.3,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 100,
-    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
+    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_functions: Annotated[
+        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
+    ] = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by projection onto the fields of dipoles outside the mask (PDF).
@@ -58,8 +61,10 @@ def pdf(
     max_iterations : int
         Stop at the latest after so many iterations.
     residual_degree : int
-        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
-        none, which is best on the head phantom.
+        Functions up to this degree are then taken off the local field, too (`remove_residual`); -1 for none, which
+        is best on the head phantom.
+    residual_functions : str
+        Which these are: "harmonics", as backgrounds are, or all "polynomials".
     progress : callable
         See `progress`.
 
@@ -111,7 +116,7 @@ def pdf(
             background = dipoles.field(step.solution)[dipoles.inside]
             break
     local_field = LocalField.within(local - background, valid, box, grid, weights)
-    return remove_solid_harmonics(local_field, grid, degree=residual_degree)
+    return remove_residual(local_field, grid, degree=residual_degree, functions=residual_functions)
 
 
 #: Sources whose scale would exceed that of the nearest ones by more than this, because they are far off, share it.

@@ -21,7 +21,10 @@ def sharp(
     weights: np.ndarray | None = None,
     radius: Annotated[float, Parameter("Sphere radius", unit="mm", range=(0.3, 40))] = 6.0,
     threshold: Annotated[float, Parameter("Deconvolution threshold", range=(0.0, 0.5))] = 0.05,
-    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
+    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_functions: Annotated[
+        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
+    ] = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by spherical mean values of one radius (SHARP).
@@ -42,8 +45,10 @@ def sharp(
     threshold : float
         Frequencies at which the filter passes less than this share are set to zero.
     residual_degree : int
-        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
-        none, which is best on the head phantom.
+        Functions up to this degree are then taken off the local field, too (`remove_residual`); -1 for none, which
+        is best on the head phantom.
+    residual_functions : str
+        Which these are: "harmonics", as backgrounds are, or all "polynomials".
     progress : callable
         See `progress`.
 
@@ -69,5 +74,5 @@ def sharp(
     """
     return vsharp(
         field, mask, grid, weights=weights, largest_radius=radius, smallest_radius=radius, threshold=threshold,
-        residual_degree=residual_degree, progress=progress,
+        residual_degree=residual_degree, residual_functions=residual_functions, progress=progress,
     )

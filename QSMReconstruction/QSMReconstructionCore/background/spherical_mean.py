@@ -38,20 +38,7 @@ class SphericalMean:
     """
 
     def __init__(self, mask: np.ndarray, spacing: tuple[float, float, float], radius: float) -> None:
-        if radius < 0.8 * min(spacing):
-            raise ValueError(
-                f"radius must be at least {0.8 * min(spacing):g} mm for voxels of {min(spacing):g} mm, but got "
-                f"{radius:g} mm: the mean over a smaller sphere is the value itself."
-            )
-        _, reach = sphere_weights(radius, spacing)
-        # Voxels outside the volume are outside the mask, so the margin makes the distance at its faces right.
-        distance = scipy.ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-        self.interior = distance > reach
-        if not self.interior.any():
-            raise ValueError(
-                f"No sphere of radius {radius:g} mm fits into the mask, whose deepest voxel lies "
-                f"{distance.max():g} mm from its edge. Choose a smaller radius or a larger mask."
-            )
+        self.interior = sphere_fits(mask, spacing, radius)
         self.shape = fast_shape(mask.shape, (2, 2, 2))  # the sphere's array has a rim of zeros
         self.spectrum = sphere_spectrum(radius, self.shape, spacing)
 
@@ -78,3 +65,40 @@ class SphericalMean:
         spectrum = forward(padded)
         spectrum *= transfer
         return inverse(spectrum, self.shape)[inside]
+
+
+def sphere_fits(mask: np.ndarray, spacing: tuple[float, float, float], radius: float) -> np.ndarray:
+    """Voxels around which a sphere lies in the mask.
+
+    Parameters
+    ----------
+    mask : ndarray, bool, shape (k, j, i)
+    spacing : (float, float, float)
+        In mm.
+    radius : float
+        Of the sphere, in mm.
+
+    Returns
+    -------
+    ndarray, bool, shape (k, j, i)
+
+    Raises
+    ------
+    ValueError
+        If the sphere is smaller than a voxel or fits nowhere into the mask.
+    """
+    if radius < 0.8 * min(spacing):
+        raise ValueError(
+            f"radius must be at least {0.8 * min(spacing):g} mm for voxels of {min(spacing):g} mm, but got "
+            f"{radius:g} mm: the mean over a smaller sphere is the value itself."
+        )
+    _, reach = sphere_weights(radius, spacing)
+    # Voxels outside the volume are outside the mask, so the margin makes the distance at its faces right.
+    distance = scipy.ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    interior = distance > reach
+    if not interior.any():
+        raise ValueError(
+            f"No sphere of radius {radius:g} mm fits into the mask, whose deepest voxel lies "
+            f"{distance.max():g} mm from its edge. Choose a smaller radius or a larger mask."
+        )
+    return interior

@@ -15,7 +15,7 @@ from ..numerics.sphere import sphere_spectrum, sphere_weights
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import LocalField
-from .solid_harmonics import remove_solid_harmonics
+from .residual import remove_residual
 from .trusted_voxels import trusted_voxels
 
 
@@ -29,7 +29,10 @@ def vsharp(
     smallest_radius: Annotated[float, Parameter("Smallest sphere radius", unit="mm", range=(0.3, 20))] = 1.0,
     radius_step: Annotated[float, Parameter("Step between radii", unit="mm", range=(0.2, 10))] = 1.0,
     threshold: Annotated[float, Parameter("Deconvolution threshold", range=(0.0, 0.5))] = 0.05,
-    residual_degree: Annotated[int, Parameter("Degree of residual harmonics", range=(-1, 8))] = -1,
+    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_functions: Annotated[
+        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
+    ] = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by spherical mean values of varying radius (V-SHARP).
@@ -49,8 +52,10 @@ def vsharp(
     threshold : float
         Frequencies at which the filter of the largest sphere passes less than this share are set to zero.
     residual_degree : int
-        Solid harmonics up to this degree are then taken off the local field, too (`remove_solid_harmonics`); -1 for
-        none, which is best on the head phantom.
+        Functions up to this degree are then taken off the local field, too (`remove_residual`); -1 for none, which
+        is best on the head phantom.
+    residual_functions : str
+        Which these are: "harmonics", as backgrounds are, or all "polynomials".
     progress : callable
         See `progress`.
 
@@ -98,7 +103,7 @@ def vsharp(
         noise = np.divide(noise, weights, out=np.zeros_like(noise), where=weights > 0)
 
     local_field = LocalField(local, valid, noise, _Lost(spheres, box, grid.shape))
-    return remove_solid_harmonics(local_field, grid, degree=residual_degree)
+    return remove_residual(local_field, grid, degree=residual_degree, functions=residual_functions)
 
 
 def _radii(largest: float, smallest: float, step: float, spacing: tuple[float, float, float]) -> list[float]:
