@@ -3,7 +3,7 @@
 import logging
 import os
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Union
 
 import numpy as np
 import slicer
@@ -117,8 +117,9 @@ class QSMReconstructionParameterNode:
     result, resultMask: the last susceptibility map and its brain mask.
     """
 
-    magnitude: vtkMRMLScalarVolumeNode | vtkMRMLSequenceNode | None
-    phase: vtkMRMLScalarVolumeNode | vtkMRMLSequenceNode | None
+    # Not every version of Slicer's wrapper knows unions in the form `A | B`.
+    magnitude: Union[vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode, None]  # noqa: UP007
+    phase: Union[vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode, None]  # noqa: UP007
     echoTimes: str
     fieldStrength: Annotated[float, WithinRange(0, 25)] = 0.0
     mask: vtkMRMLSegmentationNode
@@ -382,6 +383,10 @@ class QSMReconstructionTest(ScriptedLoadableModuleTest):
 
     def setUp(self):
         slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        self.setUp()
+        self.test_phantomIsReconstructed()
 
     def test_phantomIsReconstructed(self):
         """A small head phantom in the scene gives back its susceptibility."""

@@ -322,6 +322,10 @@ class QSMRoiAnalysisTest(ScriptedLoadableModuleTest):
     def setUp(self):
         slicer.mrmlScene.Clear()
 
+    def runTest(self):
+        self.setUp()
+        self.test_segmentsAreMeasured()
+
     def test_segmentsAreMeasured(self):
         """Segments that hold a known value give it back, relative to the reference."""
         self.delayDisplay("Measuring two boxes")

@@ -5,7 +5,7 @@ With the environment variable `SLICER_PY`, these tests run on Slicer's own files
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Union
 
 import pytest
 import slicer
@@ -23,7 +23,7 @@ class Method(enum.Enum):
 
 @parameterNodeWrapper
 class Parameters:
-    phase: vtkMRMLScalarVolumeNode | vtkMRMLSequenceNode | None
+    phase: Union[vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode, None]  # noqa: UP007
     template: vtkMRMLScalarVolumeNode
     method: Method = Method.TV
     threshold: Annotated[float, WithinRange(0, 1)] = 0.2
@@ -113,7 +113,7 @@ def test_a_union_of_nodes_must_include_none():
 
         @parameterNodeWrapper
         class Wrong:
-            phase: vtkMRMLScalarVolumeNode | vtkMRMLSequenceNode
+            phase: Union[vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode]  # noqa: UP007
 
 
 def test_names_that_the_wrapper_uses_itself_are_refused():

@@ -102,7 +102,9 @@ def _storage(kind: Any) -> _Text | _NodeReference:
         return _Text(kind, str, kind, kind())
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return _Text(kind, lambda member: member.name, lambda name: kind[name], next(iter(kind)))
-    members = typing.get_args(kind) if isinstance(kind, types.UnionType) or typing.get_origin(kind) else (kind,)
+    if isinstance(kind, types.UnionType):
+        raise TypeError(f"Write {kind} as typing.Union: not every version of Slicer's wrapper knows the form A | B.")
+    members = typing.get_args(kind) if typing.get_origin(kind) else (kind,)
     classes = tuple(member for member in members if member is not type(None))
     if not all(isinstance(member, type) and issubclass(member, slicer.vtkMRMLNode) for member in classes):
         raise TypeError(f"The stand-in of parameterNodeWrapper does not know how to store {kind}.")

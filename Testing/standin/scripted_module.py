@@ -13,6 +13,7 @@ import unittest
 import slicer
 
 _logger = logging.getLogger(__name__)
+_UNLOADING = "moduleAboutToBeUnloaded(QString)"
 
 __all__ = [
     "ScriptedLoadableModule",
@@ -70,6 +71,12 @@ class ScriptedLoadableModuleWidget:
             self.parent.show()
         else:
             self.layout = self.parent.layout()
+        slicer.app.moduleManager().connect(_UNLOADING, self._onModuleAboutToBeUnloaded)
+
+    def _onModuleAboutToBeUnloaded(self, moduleName: str):  # `slicer.util.reloadScriptedModule` knows it by this name
+        if moduleName == self.moduleName:
+            self.cleanup()
+            slicer.app.moduleManager().disconnect(_UNLOADING, self._onModuleAboutToBeUnloaded)
 
     def resourcePath(self, filename: str) -> str:
         """Absolute path of a file in the module's `Resources` folder."""
@@ -81,11 +88,9 @@ class ScriptedLoadableModuleWidget:
     def cleanup(self):
         """Called before the application ends."""
 
-    def enter(self):
-        """Called when the user shows the module."""
-
-    def exit(self):
-        """Called when the user leaves the module."""
+    def onReload(self):
+        """Load the module file anew and create the panel again."""
+        slicer.util.reloadScriptedModule(self.moduleName)
 
 
 class ScriptedLoadableModuleLogic:
@@ -127,21 +132,15 @@ class ScriptedLoadableModuleLogic:
 
 
 class ScriptedLoadableModuleTest(unittest.TestCase):
-    """Self-tests of the module: every method whose name contains "test"."""
+    """Self-tests of the module, which run by its own `runTest`."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.enableScreenshots = False
 
     def runTest(self, **kwargs):
-        """Run every test method between `setUp` and `tearDown`."""
-        names = [name for name in dir(self) if "test" in name and name != "runTest" and callable(getattr(self, name))]
-        for name in names:
-            self.setUp()
-            try:
-                getattr(self, name)()
-            finally:
-                self.tearDown()
+        """Runs nothing, as in Slicer, where a module that does not say what to run passes with this warning only."""
+        _logger.warning("No test is defined in %s", type(self).__name__)
 
     def delayDisplay(self, message: str, requestedDelay=None, msec=None):
         """Show a message for a moment; here it is logged."""
