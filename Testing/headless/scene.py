@@ -42,6 +42,31 @@ MODULE_LOGICS = {
 }
 
 
+class Modules(types.SimpleNamespace):
+    """`slicer.modules`."""
+
+    def __getattr__(self, name: str):
+        raise AttributeError(
+            f"slicer.modules has no '{name}'. Without Slicer, it has the modules that were loaded, and the logics of "
+            f"{', '.join(MODULE_LOGICS)}"
+        )
+
+
+@dataclass(frozen=True)
+class LogicModule:
+    """One of Slicer's own modules: its name and its logic; there is no panel."""
+
+    name: str
+    _logic: object
+
+    def logic(self):
+        """The logic."""
+        return self._logic
+
+    def __getattr__(self, name: str):
+        raise AttributeError(f"Without Slicer, its module {self.name} has its logic and no '{name}'")
+
+
 @dataclass(frozen=True, eq=False)
 class Session:
     """What `start` has set up.
@@ -99,9 +124,7 @@ def start() -> Session:
         if name == "Colors":
             application.SetColorLogic(logic)
             logic.AddDefaultColorNodes()
-    slicer.modules = types.SimpleNamespace(
-        **{name.lower(): types.SimpleNamespace(name=name, logic=lambda it=it: it) for name, it in logics.items()}
-    )
+    slicer.modules = Modules(**{name.lower(): LogicModule(name, logic) for name, logic in logics.items()})
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
     return Session(scene, application, logics, folder, _connect_input_output(application, scene, home / "cache"))
 

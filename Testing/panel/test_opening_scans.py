@@ -183,8 +183,10 @@ def test_the_head_phantom_comes_from_the_sample_data_module_without_a_network(mo
     import QSMReconstructionCore
 
     application.startupCompleted.emit()
-    source = SampleData.SampleDataLogic.sources["QSMHeadPhantom"]
-    assert SampleData.SampleDataLogic.categories[source.category] == "Quantitative Susceptibility Mapping"
+    (category,) = slicer.modules.sampleDataSources
+    (source,) = slicer.modules.sampleDataSources[category]
+    assert SampleData.SampleDataLogic.categories[category] == "Quantitative Susceptibility Mapping"
+    assert Path(source.thumbnailFileName).is_file()
     quick = SimpleNamespace(acquisition=small_scan())
     monkeypatch.setattr(QSMReconstructionCore, "head_phantom", lambda **_: quick)
     SampleData.SampleDataLogic().downloadSample("QSMHeadPhantom")

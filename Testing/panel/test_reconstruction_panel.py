@@ -503,7 +503,7 @@ class TestAResult:
         np.testing.assert_allclose(slicer.util.arrayFromVolume(node), before, atol=1e-6)
         assert json.loads(attribute("Head susceptibility", "QSM.Recipe"))["reference"] == {"method": "whole_brain"}
 
-    def test_and_all_settings_are_found_again_in_a_saved_scene(self, finished_panel, show_panel, scene, tmp_path):
+    def test_and_all_settings_are_found_again_in_a_saved_scene(self, finished_panel, scene, tmp_path, vtk_errors):
         slicer.util.findChild(finished_panel.parent, "background.largest_radius").value = 9
         finished_panel.ui.echoTable.item(2, 3).setText("21")
         finished_panel.ui.outputNameLineEdit.text = "Patient"
@@ -513,6 +513,8 @@ class TestAResult:
         scene.Clear(False)
         assert finished_panel.ui.outputNameLineEdit.text == ""
         assert scene.ReadFromMRB(str(tmp_path / "scene.mrb"), True)
+        # Slicer reports this whenever it reads a slice view that had been turned into the plane of a volume.
+        vtk_errors[:] = [error for error in vtk_errors if "invalid orientation preset name: Reformat" not in error]
         finished_panel.enter()
         node = finished_panel._parameterNode.parameterNode
         assert {name: node.GetParameter(name) for name in node.GetParameterNames()} == remembered

@@ -60,11 +60,49 @@ def test_a_class_of_a_module_may_have_attributes_of_its_own(qt):
     assert form.rows == 3
 
 
-def test_values_of_another_type_and_constants_are_refused(qt):
-    with pytest.raises(AttributeError, match="does not accept an object of type float"):
-        qt.QLabel().text = 0.5
+def test_assigned_values_are_converted_as_pythonqt_converts_them(qt, scene):
+    button, label, spin_box = qt.QPushButton(), qt.QLabel(), qt.QSpinBox()
+    for value in (None, [], 0, ""):
+        button.enabled = value
+        assert not button.enabled, value
+    for value in (scene, [1], "no"):
+        button.enabled = value
+        assert button.enabled, value
+    label.text = 0.5
+    assert label.text == "0.5"
+    spin_box.value = 2.7
+    assert spin_box.value == 2
+
+
+def test_values_that_cannot_be_converted_and_constants_are_refused(qt):
+    with pytest.raises(AttributeError, match="does not accept an object of type str"):
+        qt.QSpinBox().value = "3"
+    with pytest.raises(AttributeError, match="does not accept an object of type str"):
+        qt.QLabel().pixmap = "picture.png"
     with pytest.raises(AttributeError, match="not writable"):
         qt.QWidget().width = 100
+
+
+def test_names_of_qt_5_that_qt_6_gave_up_are_there(qt):
+    seen, buttons = [], [qt.QPushButton(text) for text in ("first", "second")]
+    mapper, combo_box, layout = qt.QSignalMapper(), qt.QComboBox(), qt.QHBoxLayout()
+    mapper.connect("mapped(const QString&)", seen.append)
+    for button in buttons:
+        mapper.setMapping(button, button.text)
+        button.connect("clicked()", mapper, "map()")
+    buttons[1].click()
+    combo_box.addItems(["a", "b"])
+    combo_box.connect("currentIndexChanged(QString)", seen.append)
+    combo_box.currentIndex = 1
+    assert seen == ["second", "b"]
+    layout.margin = 3
+    assert (layout.margin, layout.contentsMargins.top()) == (3, 3)
+    screen = qt.QDesktopWidget()
+    assert screen.availableGeometry(screen.primaryScreen).width() > 0
+    field = qt.QLineEdit()
+    field.setValidator(qt.QRegExpValidator(qt.QRegExp("[a-z]+"), field))
+    field.text = "1"
+    assert not field.acceptableInput
 
 
 def test_a_slot_gets_as_many_arguments_as_it_takes(qt):

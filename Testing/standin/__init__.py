@@ -12,9 +12,14 @@ After the first, module files can be imported and their logic classes used. Afte
 does when a module is registered, shown and unloaded. `scene` is the scene to work in; it becomes `slicer.mrmlScene`
 (leave it out where that is already set). The application works in the scene of `headless.scene.start()`.
 
-Where the environment variable `SLICER_PY` names the folder `Base/Python/slicer` of a Slicer source tree, Slicer's own
-files are used in place of `scripted_module`, `parameter_node`, `parameter_gui` and `translation`, and widgets that have
-no stand-in are made from the names in Slicer's headers (`header_widgets`), so that modules of that tree load, too.
+Where the environment variable `SLICER_PY` names a Slicer source tree (its root, its `Base/Python`, or its
+`Base/Python/slicer`), Slicer's own files are used in place of `scripted_module`, `parameter_node`, `parameter_gui` and
+`translation`, and widgets that have no stand-in are made from the names in Slicer's headers (`header_widgets`), so that
+modules of that tree load, too. Modules are tried with::
+
+    python -m standin MODULE.py ...          # load, show, fill in, apply, close the scene, reload, test
+    SLICER_PY=... python -m standin          # the same with the template and all scripted modules of the tree
+    SLICER_PY=... python -m pytest Testing/panel/test_standin_trial.py
 
 Limits
 ------
@@ -23,13 +28,19 @@ Limits
 * It is stricter than Slicer on purpose. An exception in a slot, a widget class or property of a `.ui` file without a
   counterpart, a connection to an unknown signal, and a `SlicerParameterName` that is no field are errors here, while
   Slicer prints a line or stays silent.
-* It has only the widgets that the modules use. There are no views, no layout manager, no dialogs to rename or edit
-  nodes, no subject hierarchy plugins, no command line modules. Of the DICOM browser there is what its plugins see, on
-  top of a database that reads headers when asked; of the Sample Data module, its list; of file readers, the choice
-  among those of scripted modules.
+* It has only the widgets that the modules use; those made from headers keep values and do nothing else. A method of a
+  widget that is no property, signal or slot is missing there, and `NotStoodIn` says so.
+* The application runs in testing mode without a main window. The layout manager has the real view nodes and slice
+  logics behind widgets that draw nothing (`layout`); pictures of the scene are drawn by `headless.views`.
+* Of Slicer's own modules there are the logics and no panels; of its command line modules those in `cli_modules`; of
+  the DICOM browser what its plugins see, on top of a database that reads headers when asked; of the Sample Data module
+  its list, from which nothing is downloaded: self-tests that need data from the network stop with a sentence.
+* Files are read and written by the storage nodes of the usual types (`input_output`), and by readers of scripted
+  modules. Dialogs, subject hierarchy plugins, Segment Editor effects, writers of scripted modules and
+  `slicer.packaging` are not there; plugins and effects can be registered, and nothing calls them.
 * Enumerations of Qt are Python enumerations here and integers in Slicer: module code must not mix the two.
 * `sizeHint` and `minimumSizeHint` are methods here and attributes in Slicer.
-* Qt is version 6 here and 5.15 in Slicer 5.12.
+* Qt is version 6 here and 5.15 in Slicer 5.12. The names that modules use most of those that Qt 6 gave up are in `qt5`.
 """
 
 from __future__ import annotations
@@ -100,6 +111,11 @@ def load_module(path):
     from .loading import load_module
 
     return load_module(path)
+
+
+def loaded(name: str):
+    """The file of a loaded module, by its name."""
+    return sys.modules[name]
 
 
 def create_widget(name: str):

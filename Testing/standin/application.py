@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
 import types
-from pathlib import Path
 
 import slicer
 
 from headless.scene import start as start_headless
 
-from . import dicom_library, pythonqt, sample_data, slicer_widgets
+from . import cli_modules, dicom_library, pythonqt, sample_data, scripted_plugins  # noqa: F401  (registers classes)
+from .input_output import qSlicerCoreIOManager
+from .layout import qSlicerLayoutManager
 from .ui_files import stand_in_widgets
 
 #: Exceptions that left a slot or an observer, oldest first. Qt and VTK cannot pass them on, so tests look here.
@@ -42,15 +44,30 @@ class qSlicerApplication(qt.QApplication):
     startupCompleted = qt.Signal()
     cpp_signals = {"startupCompleted()": "startupCompleted"}
     applicationName = qt.Property(str, lambda self: "Slicer")
+    applicationVersion = qt.Property(str, lambda self: "5.12.0")
+    majorVersion = qt.Property(int, lambda self: 5)
+    minorVersion = qt.Property(int, lambda self: 12)
+    revision = qt.Property(str, lambda self: "0")
+    isInstalled = qt.Property(bool, lambda self: False)
+    documentationBaseUrl = qt.Property(str, lambda self: "https://slicer.readthedocs.io/en/latest/")
     temporaryPath = qt.Property(str, lambda self: self._folder.name)
+    slicerHome = qt.Property(str, lambda self: self._folder.name)
+    defaultScenePath = qt.Property(str, lambda self: self._folder.name)
+    cachePath = qt.Property(str, lambda self: slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory())
 
     def __init__(self, session):
         super().__init__(sys.argv[:1])
         self._session = session
         self._folder = tempfile.TemporaryDirectory(prefix="slicer-", ignore_cleanup_errors=True)
         self._manager = qSlicerModuleManager()
-        settings = str(Path(self._folder.name) / "Slicer.ini")
-        self._settings = qt.QSettings(settings, qt.QSettings.Format.IniFormat)
+        self._layout_manager = None
+        self._input_output = qSlicerCoreIOManager()
+        # Modules also make settings by `qt.QSettings()`, which must not be those of the user of this machine.
+        qt.QSettings.setDefaultFormat(qt.QSettings.Format.IniFormat)
+        qt.QSettings.setPath(qt.QSettings.Format.IniFormat, qt.QSettings.Scope.UserScope, self._folder.name)
+        self.setOrganizationName("slicer.org")
+        self._settings = qt.QSettings()
+        self._settings.setValue("Developer/SelfTestDisplayMessageDelay", "50")
 
     def mrmlScene(self):
         """The scene."""
@@ -63,6 +80,12 @@ class qSlicerApplication(qt.QApplication):
     def moduleManager(self):
         """What knows the loaded modules."""
         return self._manager
+
+    def coreIOManager(self):
+        """What reads and writes files."""
+        return self._input_output
+
+    ioManager = coreIOManager
 
     def settings(self):
         """Settings of this session, in a temporary file."""
@@ -79,7 +102,20 @@ class qSlicerApplication(qt.QApplication):
         return True
 
     def layoutManager(self):
-        """None: there are no views."""
+        """The layout with its views, which come into the scene when it is first asked for."""
+        if self._layout_manager is None:
+            self._layout_manager = qSlicerLayoutManager(self._session)
+        return self._layout_manager
+
+    def startupEnvironment(self):
+        """The environment of this process."""
+        return dict(os.environ)
+
+    def openNodeModule(self, node, role="", context=""):
+        """In Slicer, shows the module that edits a node; here there is no window to show it in."""
+
+    def restart(self):
+        """In Slicer, ends the application and starts it again; here neither."""
 
     def pauseRender(self):
         """Nothing is rendered."""
@@ -107,7 +143,9 @@ def start() -> qSlicerApplication:
         sys.excepthook = _remember
         dicom_library.install()
         sample_data.install()
+        cli_modules.install()
+        slicer.qSlicerApplication = qSlicerApplication
         for name, cls in stand_in_widgets().items():
-            if cls.__module__ == slicer_widgets.__name__:
+            if name.startswith(("qMRML", "qSlicer")):
                 setattr(slicer, name, cls)
     return slicer.app

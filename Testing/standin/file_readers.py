@@ -37,7 +37,13 @@ class qSlicerScriptedFileReader:
         """How sure the reader is that a file is one of its own."""
         if not self.supportedNameFilters(path):
             return 0.0
-        return self._reader.canLoadFileConfidence(path)
+        if hasattr(self._reader, "canLoadFileConfidence"):
+            return self._reader.canLoadFileConfidence(path)
+        return 0.6 if self._reader.canLoadFile(path) else 0.0
+
+    def fileType(self) -> str:
+        """The name of the type of files."""
+        return self._reader.fileType()
 
     def load(self, path: str) -> bool:
         """Let the reader load a file."""
@@ -50,6 +56,20 @@ def register_file_reader(python_class) -> None:
     """Add the reader of a module; loading the module again replaces it."""
     _readers[:] = [reader for reader in _readers if reader.python_class.__name__ != python_class.__name__]
     _readers.append(qSlicerScriptedFileReader(python_class))
+
+
+def best_reader(path: str) -> qSlicerScriptedFileReader | None:
+    """The most confident of the scripted readers; None where Slicer's own are more confident than any."""
+    confidence, _, reader = max(
+        ((reader.confidence(path), index, reader) for index, reader in enumerate(_readers)), default=(0.0, 0, None)
+    )
+    # 0.5 is the confidence of Slicer's own readers in files with a known extension.
+    return reader if confidence >= 0.5 else None
+
+
+def reader_of_type(kind: str) -> qSlicerScriptedFileReader | None:
+    """The scripted reader for a type of files, or None."""
+    return next((reader for reader in _readers if reader.fileType() == kind), None)
 
 
 def open_file(path) -> list:
@@ -66,10 +86,8 @@ def open_file(path) -> list:
         If no reader wants the file, or with the messages of the reader that failed.
     """
     path = str(path)
-    confidence, _, reader = max(
-        ((reader.confidence(path), index, reader) for index, reader in enumerate(_readers)), default=(0.0, 0, None)
-    )
-    if confidence < 0.5:  # the confidence of Slicer's own readers in files with a known extension
+    reader = best_reader(path)
+    if reader is None:
         raise RuntimeError(f"no scripted reader wants {path}")
     if not reader.load(path):
         messages = reader.userMessages()

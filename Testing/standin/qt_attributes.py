@@ -8,13 +8,39 @@ cannot be assigned on a C++ object. PySide6 knows none of this, so its classes a
 from __future__ import annotations
 
 import inspect
+import math
+from numbers import Real
 
 import shiboken6
 from PySide6 import QtCore, QtGui, QtNetwork, QtPrintSupport, QtSvg, QtWidgets
 
+from .limits import NotStoodIn
 from .qt_signals import connect, disconnect
 
 QT_MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtSvg, QtPrintSupport)
+
+def _number(value) -> float:
+    if not isinstance(value, Real):
+        raise TypeError
+    return float(value)
+
+
+def _texts(value) -> list[str]:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError
+    return [str(item) for item in value]
+
+
+#: C++ type of a property -> what PythonQt makes of a value that is assigned to it; TypeError where it gives up.
+_CONVERSIONS = {
+    "bool": bool,
+    "int": lambda value: math.floor(_number(value)),
+    "uint": lambda value: math.floor(_number(value)),
+    "double": _number,
+    "float": _number,
+    "QString": str,
+    "QStringList": _texts,
+}
 
 #: Virtual getters, which Shiboken would look up again and again if a property hid them.
 _LEFT_ALONE = {"sizeHint", "minimumSizeHint"}
@@ -46,9 +72,12 @@ def _assign(instance, name: str, value) -> None:
     declared = instance.metaObject().property(instance.metaObject().indexOfProperty(name))
     if not declared.isWritable():
         raise AttributeError(f"Property '{name}' of {class_name} object is not writable")
-    value = list(value) if isinstance(value, tuple) else value
-    wrong_text = declared.typeName() == "QString" and not isinstance(value, str)
-    if wrong_text or not _set_property(instance, name, value):
+    try:
+        converted = _CONVERSIONS.get(declared.typeName(), lambda it: list(it) if isinstance(it, tuple) else it)(value)
+        accepted = _set_property(instance, name, converted)
+    except TypeError:
+        accepted = False
+    if not accepted:
         raise AttributeError(
             f"Property '{name}' of type '{declared.typeName()}' does not accept an object of type "
             f"{type(value).__name__} ({value!r})"
@@ -96,6 +125,8 @@ def _getattr(self, name):
     for child in self.children():
         if _get_property(child, "objectName") == name:
             return child
+    if any("cpp_signals" in vars(cls) for cls in type(self).__mro__ if not cls.__module__.startswith("PySide6")):
+        raise NotStoodIn(f"The stand-in of {type(self).__name__} has no attribute named '{name}'")
     raise AttributeError(f"{type(self).__name__} has no attribute named '{name}'")
 
 

@@ -11,6 +11,8 @@ import inspect
 import shiboken6
 from PySide6 import QtCore
 
+_connect_in_qt = QtCore.QObject.connect
+
 #: Address of the sender -> its slots. A reference to the sender itself would keep it from being destroyed.
 _connections: dict[int, list[_Slot]] = {}
 
@@ -44,9 +46,9 @@ def _normalized(signature: str) -> str:
 
 def _bound_signal(sender, signature: str):
     """The PySide6 signal for a C++ signature."""
-    stand_in = getattr(type(sender), "cpp_signals", {}).get(signature)
-    if stand_in:
-        return getattr(sender, stand_in)
+    for cls in type(sender).__mro__:
+        if stand_in := vars(cls).get("cpp_signals", {}).get(signature):
+            return getattr(sender, stand_in)
     if sender.metaObject().indexOfSignal(signature) < 0:
         raise RuntimeError(f"Signal '{signature}' does not exist on {sender.metaObject().className()}")
     name, _, arguments = signature[:-1].partition("(")
@@ -61,11 +63,15 @@ def connect(sender, signature: str, *receiver) -> bool:
     RuntimeError
         If the sender has no such signal.
     """
+    signature = _normalized(signature)
     if len(receiver) == 2:
-        function = getattr(receiver[0], receiver[1].partition("(")[0])
+        slot = _normalized(receiver[1])
+        if sender.metaObject().indexOfSignal(signature) >= 0 and receiver[0].metaObject().indexOfSlot(slot) >= 0:
+            # Slots of Qt itself are left to Qt: some, such as QSignalMapper.map, ask who called.
+            return bool(_connect_in_qt(sender, QtCore.SIGNAL(signature), receiver[0], QtCore.SLOT(slot)))
+        function = getattr(receiver[0], slot.partition("(")[0])
     else:
         (function,) = receiver
-    signature = _normalized(signature)
     address = _address(sender)
     if address not in _connections:
         _connections[address] = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+import slicer
 import vtk
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
@@ -38,9 +41,41 @@ class qSlicerWidget(qMRMLWidget):
 
 @stand_in_widget
 class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
-    """The parent of a scripted module's panel."""
+    """The parent of a scripted module's panel, which is an object of the module's own class."""
 
-    isEntered = Property(bool, lambda self: getattr(self, "_entered", False))
+    moduleName = Property("QString", lambda self: self._module_name)
+    isEntered = Property(bool, lambda self: self._entered)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._module_name = ""
+        self._entered = False
+        self._panel = None
+
+    def self(self):
+        """The panel."""
+        return self._panel
+
+    def fill(self, module_name: str) -> None:
+        """Create the panel of a module in this widget and set it up; `slicer.modules.<name>Widget` is the last one."""
+        self._module_name = module_name
+        self._panel = getattr(sys.modules[module_name], f"{module_name}Widget")(self)
+        setattr(slicer.modules, f"{module_name}Widget", self._panel)
+        self._panel.setup()
+
+    def reload(self) -> None:
+        """Create the panel again, from the class that the module has now."""
+        self.fill(self._module_name)
+
+    def enter(self) -> None:
+        """The user shows the module. Panels need not have an `enter` of their own."""
+        self._entered = True
+        getattr(self._panel, "enter", lambda: None)()
+
+    def exit(self) -> None:
+        """The user leaves the module."""
+        self._entered = False
+        getattr(self._panel, "exit", lambda: None)()
 
 
 def _choice(kind, name, default):

@@ -1,0 +1,127 @@
+"""The stand-in of `slicer.app` has what modules ask for beside widgets: views, files, other modules, settings."""
+
+import numpy as np
+import pytest
+import slicer
+
+from standin.limits import NotStoodIn
+
+pytestmark = pytest.mark.usefixtures("application")
+
+
+@pytest.fixture
+def volume(scene):
+    """A small volume with an oblique grid."""
+    matrix = np.diag([2.0, 2, 3, 1])
+    matrix[:3, 3] = -5, 4, 7
+    values = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    return slicer.util.addVolumeFromArray(values, slicer.util.vtkMatrixFromArray(matrix), "Map")
+
+
+def test_the_layout_has_the_views_of_slicer_with_their_real_logics(application, scene, volume):
+    layout = application.layoutManager()
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    assert sorted(layout.sliceViewNames()) == ["Green", "Red", "Yellow"]
+    assert (layout.threeDViewCount, layout.plotViewCount, layout.tableViewCount) == (1, 0, 0)
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpPlotView)
+    assert (layout.threeDViewCount, layout.plotViewCount, layout.tableViewCount) == (0, 1, 0)
+    layout.plotWidget(0).plotView().fitToContent()
+    assert layout.tableWidget(0) is None and layout.sliceWidget("Purple") is None
+    slicer.util.setSliceViewerLayers(background=volume, fit=True)
+    red = layout.sliceWidget("Red")
+    assert red.mrmlSliceNode() is scene.GetNodeByID("vtkMRMLSliceNodeRed")
+    assert red.sliceLogic().GetBackgroundLayer().GetVolumeNode() is volume
+    assert red.mrmlSliceNode().GetFieldOfView()[0] >= 10  # mm, the width of the volume
+
+
+def test_a_layout_survives_the_end_of_a_scene(application, scene, volume):
+    layout = application.layoutManager()
+    scene.Clear(False)
+    assert layout.sliceWidget("Green").mrmlSliceNode() is scene.GetNodeByID("vtkMRMLSliceNodeGreen")
+
+
+@pytest.mark.parametrize(
+    ("module", "names", "parameters", "expected"),
+    [
+        ("thresholdscalarvolume", ("InputVolume", "OutputVolume"), {"ThresholdType": "Below", "ThresholdValue": 20.0},
+         lambda values: np.where(values < 20, 0, values)),
+        ("thresholdscalarvolume", ("InputVolume", "OutputVolume"),
+         {"ThresholdType": "Outside", "Lower": 10, "Upper": 20, "OutsideValue": -1},
+         lambda values: np.where((values < 10) | (values > 20), -1, values)),
+        ("multiplyscalarvolumes", ("inputVolume1", "outputVolume"), {}, lambda values: values**2),
+        ("subtractscalarvolumes", ("inputVolume1", "outputVolume"), {}, lambda values: 0 * values),
+    ],
+)  # fmt: skip
+def test_a_command_line_module_gives_what_slicers_gives(scene, volume, module, names, parameters, expected):
+    result = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Result")
+    nodes = {names[0]: volume, names[1]: result.GetID(), "inputVolume2": volume.GetID()}
+    node = slicer.cli.runSync(getattr(slicer.modules, module), None, {**nodes, **parameters})
+    assert node.GetStatus() == node.Completed
+    np.testing.assert_array_equal(slicer.util.arrayFromVolume(result), expected(slicer.util.arrayFromVolume(volume)))
+    assert slicer.modules.volumes.logic().CompareVolumeGeometry(volume, result) == ""
+
+
+def test_gaussian_blur_keeps_the_sum_of_a_point(scene):
+    point = np.zeros((21, 21, 21), np.float32)
+    point[10, 10, 10] = 1
+    volume = slicer.util.addVolumeFromArray(point)
+    result = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    parameters = {"inputVolume": volume, "outputVolume": result, "sigma": 1.5}
+    slicer.cli.runSync(slicer.modules.gaussianblurimagefilter, None, parameters)
+    blurred = slicer.util.arrayFromVolume(result)
+    assert blurred.sum() == pytest.approx(1, abs=1e-3)
+    assert blurred[10, 10, 10] == pytest.approx((2 * np.pi * 1.5**2) ** -1.5, rel=0.05)
+
+
+def test_a_failed_command_line_module_says_so_in_its_status(volume):
+    node = slicer.cli.runSync(slicer.modules.thresholdscalarvolume, None, {"InputVolume": volume})
+    assert node.GetStatus() == node.CompletedWithErrors
+    assert "OutputVolume" in node.GetAttribute("StandInError")
+
+
+def test_nodes_are_written_and_read_by_the_functions_of_slicer_util(scene, volume, tmp_path):
+    expected = np.array(slicer.util.arrayFromVolume(volume))
+    assert slicer.util.saveNode(volume, str(tmp_path / "map.nii.gz"))
+    read = slicer.util.loadVolume(str(tmp_path / "map.nii.gz"), {"name": "Again"})
+    np.testing.assert_array_equal(slicer.util.arrayFromVolume(read), expected)
+    assert read.GetName() == "Again"
+    assert read.GetSpacing() == pytest.approx(volume.GetSpacing())
+    table = scene.AddNewNodeByClass("vtkMRMLTableNode", "Regions")
+    slicer.util.updateTableFromArray(table, [np.array([0.5, 0.25])], ["mean"])
+    assert slicer.util.saveNode(table, str(tmp_path / "regions.tsv"))
+    assert slicer.util.loadTable(str(tmp_path / "regions.tsv")).GetNumberOfRows() == 2
+    curve = scene.AddNewNodeByClass("vtkMRMLMarkupsCurveNode", "Path")
+    slicer.util.updateMarkupsControlPointsFromArray(curve, np.eye(3))
+    assert slicer.util.saveNode(curve, str(tmp_path / "path.mrk.json"))
+    assert slicer.util.loadMarkups(str(tmp_path / "path.mrk.json")).GetNumberOfControlPoints() == 3
+
+
+def test_a_scene_is_written_and_read(scene, volume, tmp_path):
+    assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    scene.Clear(False)
+    assert slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    assert slicer.util.getNode("Map").GetImageData().GetDimensions() == (5, 4, 3)
+
+
+def test_a_file_that_cannot_be_read_is_an_error_with_a_reason(tmp_path):
+    with pytest.raises(RuntimeError, match="is no file"):
+        slicer.util.loadVolume(str(tmp_path / "missing.nrrd"))
+    with pytest.raises(RuntimeError, match="no reader for files of type 'FiberBundleFile'"):
+        slicer.util.loadNodeFromFile(str(tmp_path / "x.fib"), "FiberBundleFile")
+
+
+def test_settings_are_those_of_this_session_and_not_of_the_user(application):
+    import qt
+
+    qt.QSettings().setValue("Probe/Value", "1")
+    assert application.userSettings().value("Probe/Value") == "1"
+    assert qt.QSettings().fileName().startswith(application.temporaryPath)
+    assert not slicer.util.settingsValue("Developer/DeveloperMode", False, converter=slicer.util.toBool)
+
+
+def test_what_is_not_stood_in_for_says_so(application):
+    with pytest.raises(NotStoodIn, match="qSlicerApplication has no attribute named 'errorLogModel'"):
+        application.errorLogModel()
+    assert not hasattr(application, "errorLogModel")
+    with pytest.raises(AttributeError, match="slicer.modules has no 'brainsfit'"):
+        _ = slicer.modules.brainsfit

@@ -1,0 +1,176 @@
+"""Stand-in for the layout with its views: the real nodes and slice logics behind widgets that draw nothing."""
+
+from __future__ import annotations
+
+import slicer
+from PySide6.QtCore import Property, QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from .slicer_widgets import qMRMLWidget
+from .ui_files import stand_in_widget
+
+#: Pixels of a view that nobody has resized.
+_SIZE = (400, 400)
+
+
+@stand_in_widget
+class qMRMLSliceWidget(qMRMLWidget):
+    """A slice view."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._logic = None
+        self._view = QWidget(self)
+
+    def show_slices_of(self, logic) -> None:
+        """Stand for the view of a slice logic."""
+        self._logic = logic
+        self.setMRMLScene(logic.GetMRMLScene())
+
+    def sliceLogic(self):
+        """The real slice logic."""
+        return self._logic
+
+    def mrmlSliceNode(self):
+        """The slice node."""
+        return self._logic.GetSliceNode()
+
+    def mrmlSliceCompositeNode(self):
+        """What says which volumes are shown."""
+        return self._logic.GetSliceCompositeNode()
+
+    def sliceView(self):
+        """Where the slice would be drawn."""
+        return self._view
+
+    def fitSliceToBackground(self):
+        """Show the whole background volume."""
+        self._logic.FitSliceToBackground()
+
+
+class _View(QWidget):
+    """A 3D, table or plot view."""
+
+    def __init__(self, node, parent=None):
+        super().__init__(parent)
+        self._node = node
+
+    def mrmlViewNode(self):
+        """The view node."""
+        return self._node
+
+    mrmlTableViewNode = mrmlPlotViewNode = mrmlViewNode
+
+    def fitToContent(self):
+        """Nothing is drawn."""
+
+    resetFocalPoint = resetCamera = rotateToViewAxis = scheduleRender = forceRender = fitToContent
+
+
+class _ViewWidget(QWidget):
+    """What holds a view of one kind."""
+
+    def __init__(self, node, parent=None):
+        super().__init__(parent)
+        self._view = _View(node, self)
+
+    def threeDView(self):
+        """The view."""
+        return self._view
+
+    tableView = plotView = threeDView
+
+    def mrmlViewNode(self):
+        """The view node."""
+        return self._view.mrmlViewNode()
+
+
+@stand_in_widget
+class qSlicerLayoutManager(QObject):
+    """The layout of the views; view nodes are made by the real layout logic."""
+
+    layoutChanged = Signal(int)
+    cpp_signals = {"layoutChanged(int)": "layoutChanged"}
+
+    def __init__(self, session):
+        super().__init__()
+        self._application = session.application
+        self._logic = slicer.vtkMRMLLayoutLogic()
+        self._logic.SetMRMLScene(session.scene)
+        self._widgets: dict[str, QWidget] = {}
+        self.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+
+    def setLayout(self, layout: int):
+        """Arrange the views."""
+        self._logic.GetLayoutNode().SetViewArrangement(layout)
+        for node in self._nodes("vtkMRMLSliceNode"):
+            if node.GetID() not in self._widgets:
+                self._widgets[node.GetID()] = self._slice_widget(node)
+        self.layoutChanged.emit(layout)
+
+    layout = Property(int, lambda self: self._logic.GetLayoutNode().GetViewArrangement(), setLayout)
+    threeDViewCount = Property(int, lambda self: len(self._nodes("vtkMRMLViewNode")))
+    tableViewCount = Property(int, lambda self: len(self._nodes("vtkMRMLTableViewNode")))
+    plotViewCount = Property(int, lambda self: len(self._nodes("vtkMRMLPlotViewNode")))
+
+    def layoutLogic(self):
+        """The real layout logic."""
+        return self._logic
+
+    def mrmlSliceLogics(self):
+        """The real slice logics."""
+        return self._application.GetSliceLogics()
+
+    def sliceViewNames(self):
+        """Names of the slice views."""
+        return [node.GetLayoutName() for node in self._nodes("vtkMRMLSliceNode")]
+
+    def sliceWidget(self, name):
+        """The slice view of a name, or None."""
+        found = [node for node in self._nodes("vtkMRMLSliceNode") if node.GetLayoutName() == name]
+        return self._widgets[found[0].GetID()] if found else None
+
+    def threeDWidget(self, index):
+        """A 3D view by its number, or None."""
+        return self._view_widget("vtkMRMLViewNode", index)
+
+    def tableWidget(self, index):
+        """A table view by its number, or None."""
+        return self._view_widget("vtkMRMLTableViewNode", index)
+
+    def plotWidget(self, index):
+        """A plot view by its number, or None."""
+        return self._view_widget("vtkMRMLPlotViewNode", index)
+
+    def resetSliceViews(self):
+        """Show the whole background volume in all slice views."""
+        for name in self.sliceViewNames():
+            self.sliceWidget(name).fitSliceToBackground()
+
+    def resetThreeDViews(self):
+        """Nothing is drawn."""
+
+    def _nodes(self, class_name: str) -> list:
+        shown = self._logic.GetViewNodes()
+        nodes = map(shown.GetItemAsObject, range(shown.GetNumberOfItems()))
+        return [node for node in nodes if node.IsA(class_name)]
+
+    def _slice_widget(self, node) -> qMRMLSliceWidget:
+        logics = self.mrmlSliceLogics()
+        logic = self._application.GetSliceLogic(node)
+        if logic is None:
+            logic = slicer.vtkMRMLSliceLogic()
+            logic.SetMRMLApplicationLogic(self._application)
+            logics.AddItem(logic)
+            logic.SetMRMLScene(node.GetScene())
+            logic.SetSliceNode(node)
+            logic.ResizeSliceNode(*_SIZE)
+        widget = qMRMLSliceWidget()
+        widget.show_slices_of(logic)
+        return widget
+
+    def _view_widget(self, class_name: str, index: int):
+        nodes = self._nodes(class_name)
+        if index >= len(nodes):
+            return None
+        return self._widgets.setdefault(nodes[index].GetID(), _ViewWidget(nodes[index]))

@@ -1,0 +1,38 @@
+"""Where Slicer attaches Python classes of modules to plugins of its own: they are kept here, and nothing calls them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+
+from .ui_files import stand_in_widget
+
+
+class _ScriptedPlugin(QObject):
+    """A plugin written in Python."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._source = ""
+
+    def setPythonSource(self, path: str) -> bool:
+        """Name the file of the plugin, which must exist."""
+        if not Path(path).is_file():
+            raise ValueError(f"A scripted plugin is a Python file, but got '{path}'")
+        self._source = path
+        return True
+
+    def pythonSource(self) -> str:
+        """The file of the plugin."""
+        return self._source
+
+
+@stand_in_widget
+class qSlicerSubjectHierarchyScriptedPlugin(_ScriptedPlugin):
+    """A plugin of the subject hierarchy, whose menus are not stood in for."""
+
+
+@stand_in_widget
+class qSlicerSegmentEditorScriptedEffect(_ScriptedPlugin):
+    """An effect of the Segment Editor, which is not stood in for."""
