@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from . import (
+    atlas_command,
     cohort_command,
     label_command,
     lesions_command,
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     measure_command.add_command(commands)
+    atlas_command.add_command(commands)
     label_command.add_command(commands)
     lesions_command.add_command(commands)
     motor_cortex_command.add_command(commands)

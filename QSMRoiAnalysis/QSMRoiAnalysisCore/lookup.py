@@ -9,8 +9,8 @@ from pathlib import Path
 from .laterality import split_side
 
 #: Titles of the columns, the preferred first. Atlas lists of BIDS call the two columns index and label.
-_INDEX = ("index", "id", "value", "label")
-_NAME = ("name", "structure", "region", "label")
+_INDEX = ("index", "region_index", "id", "value", "label")
+_NAME = ("name", "region_name", "structure", "region", "label")
 _SIDE = ("hemisphere", "hemi", "side")
 _SIDE_WORDS = {"l": "left", "left": "left", "lh": "left", "r": "right", "right": "right", "rh": "right"}
 
