@@ -10,6 +10,8 @@ from .study import FURTHER_ECHOES, echo_times_ms, echoes_of, further, is_sequenc
 
 _ECHO, _MAGNITUDE, _PHASE, _TIME, _SOURCE = range(5)
 _ROW_HEIGHT = 24
+#: Width in pixels of the column that says where an echo time was found, if a scan carries it and if it does not.
+_SOURCE_WIDTH, _ENTERED_WIDTH = 100, 62
 
 
 class EchoTable:
@@ -33,9 +35,10 @@ class EchoTable:
         header.setFixedHeight(_ROW_HEIGHT)
         for column, mode in enumerate(
             (qt.QHeaderView.ResizeToContents, qt.QHeaderView.Stretch, qt.QHeaderView.Stretch,
-             qt.QHeaderView.ResizeToContents, qt.QHeaderView.ResizeToContents)
+             qt.QHeaderView.ResizeToContents, qt.QHeaderView.Fixed)
         ):
             header.setSectionResizeMode(column, mode)
+        table.setTextElideMode(qt.Qt.ElideMiddle)  # what tells echoes apart stands at the end of their names
         table.setVerticalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         table.setTabKeyNavigation(False)  # so that Tab leaves the table
         table.connect("cellChanged(int,int)", self._edited)
@@ -73,10 +76,13 @@ class EchoTable:
                     self.table.item(row, column).setToolTip(f"{chosen.GetName()}, {shown}" if chosen else shown)
             time = f"{times[row]:g}" if row < len(times) and times[row] else ""
             self._set_cell(row, _TIME, time, editable=True)
-            self._set_cell(row, _SOURCE, _("entered") if entered and time else source if time else _("missing"))
+            told = _("entered") if entered and time else source if time else _("missing")
+            self._set_cell(row, _SOURCE, _in_short(told))
+            self.table.item(row, _SOURCE).setToolTip(told)
             self.table.setRowHeight(row, _ROW_HEIGHT)
         self._showing = False
         self.table.setFixedHeight(_ROW_HEIGHT * (len(rows) + 1) + 4)
+        self.table.setColumnWidth(_SOURCE, _SOURCE_WIDTH if source else _ENTERED_WIDTH)
         self.table.visible = bool(rows)
         self._add.visible, self._remove.visible = volumes, volumes
         self._remove.enabled = len(rows) > 1
@@ -115,7 +121,6 @@ class EchoTable:
             selector.showChildNodeTypes = False
             selector.noneEnabled = True
             selector.addEnabled = selector.removeEnabled = False
-            selector.toolTip = _("Magnitude of this echo") if role == "magnitude" else _("Phase of this echo")
             selector.setMRMLScene(slicer.mrmlScene)
             selector.setCurrentNode(node or None)
             selector.connect(
@@ -124,6 +129,8 @@ class EchoTable:
             self.table.setCellWidget(row, column, selector)
         else:
             selector.setCurrentNode(node or None)
+        words = _("Magnitude of this echo") if role == "magnitude" else _("Phase of this echo")
+        selector.toolTip = f"{words}: {node.GetName()}" if node else words
 
     def _volume_chosen(self, role: str, index: int, node) -> None:
         if not self._showing:
@@ -180,3 +187,8 @@ class EchoTable:
         text = " ".join(f"{time:g}" for time in times) if any(times) else ""
         self._parameters.echoTimes = text
         self.show(*self._shown)  # also if nothing has changed: a text that is no number must go
+
+
+def _in_short(source: str) -> str:
+    """What fits into the column of where an echo time was found."""
+    return source.rpartition("loaded from ")[2].partition(" or ")[0]

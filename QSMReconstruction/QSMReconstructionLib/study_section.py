@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import qt
 import slicer
@@ -30,8 +29,6 @@ class StudySection:
     ----------
     ui : object
         The widgets of the panel.
-    say : callable
-        Shows a message to the user.
 
     Attributes
     ----------
@@ -41,8 +38,10 @@ class StudySection:
         What is missing or does not fit otherwise.
     """
 
-    def __init__(self, ui, say: Callable[[str], None]) -> None:
-        self.ui, self._say = ui, say
+    def __init__(self, ui) -> None:
+        self.ui = ui
+        #: Role -> what the tool tip of its selector says before the name, which may be too long to be read there.
+        self._selectors = {role: getattr(ui, f"{role}Selector").toolTip for role in ("magnitude", "phase")}
         self._folder: ScanFolder | None = None
         self._reading = BetweenEvents()
         self.scan: Scan | None = None
@@ -52,6 +51,7 @@ class StudySection:
         ui.openFolderButton.connect("clicked(bool)", self._choose_folder)
         ui.foundScanComboBox.connect("activated(int)", lambda index: self._read(index - 1) if index > 0 else None)
         ui.foundScanComboBox.visible = False
+        self._say("")
         self._show_reading()
         slicer.app.connect("aboutToQuit()", self.cancel_reading)
 
@@ -63,6 +63,9 @@ class StudySection:
             self.scan = scan_of(parameters)
         except ValueError as reason:
             self.missing = str(reason)
+        for role, words in self._selectors.items():
+            chosen = getattr(parameters, role)
+            getattr(ui, f"{role}Selector").toolTip = f"{words}\n\n{chosen.GetName()}" if chosen else words
         scan = self.scan
         self.table.show(parameters, *self._known_times(parameters))
         carried = scan and not parameters.fieldStrength
@@ -109,6 +112,7 @@ class StudySection:
     def _read(self, number: int | None) -> None:
         """Read a scan, by its place in the list of those that were found, or look for scans."""
         self._reading.start(self._folder.read(number, self._show_progress), self._has_read)
+        self._say("")
         self._show_reading()
         self._show_progress(Report(0.0, _("Looking for scans"), ""))
 
@@ -135,6 +139,11 @@ class StudySection:
             box.setItemData(index, f"{scan.about} {scan.fault}".strip(), qt.Qt.ToolTipRole)
         box.visible = True
         self._say(_("{count} scans found: choose one").format(count=len(scans)))
+
+    def _say(self, text: str) -> None:
+        """Show what has become of reading a folder, below the button that has begun it."""
+        self.ui.readingLabel.text = text
+        self.ui.readingLabel.visible = bool(text)
 
     def _show_reading(self) -> None:
         """Offer what can be done while something is being read, or while nothing is."""

@@ -170,7 +170,7 @@ class TestTheStudy:
         ui = panel.ui
         write_bids(tmp_path, "01")
         read_folder(panel, tmp_path)
-        assert ui.messageLabel.text == "Read: sub-01"
+        assert ui.readingLabel.text == "Read: sub-01"
         assert not ui.foundScanComboBox.visible
         assert column(panel, 3) == ["4", "12", "20"]
         assert ui.fieldStrengthSpinBox.text == "3 T, from the scan"
@@ -186,7 +186,7 @@ class TestTheStudy:
         (tmp_path / "sub-02" / "anat" / "sub-02_echo-1_part-phase_MEGRE.nii").write_bytes(b"damaged")
         ui.foundScanComboBox.activated.emit(2)
         wait_until(lambda: not panel.study.reading)
-        assert ui.messageLabel.text.startswith("Cannot read:")
+        assert ui.readingLabel.text.startswith("Cannot read:")
         assert ui.foundScanComboBox.enabled
 
     def test_is_read_while_the_application_goes_on_and_given_up_on_request(self, panel, tmp_path, scene):
@@ -197,7 +197,7 @@ class TestTheStudy:
         assert (ui.openFolderButton.text, ui.readingProgressBar.visible) == ("Cancel reading", True)
         wait_until(lambda: list(temporary.glob("qsm-read-*")))
         ui.openFolderButton.click()
-        assert ui.messageLabel.text == "Reading was cancelled. The scene is as it was."
+        assert ui.readingLabel.text == "Reading was cancelled. The scene is as it was."
         assert (ui.openFolderButton.text, ui.readingProgressBar.visible) == ("Open &folder...", False)
         assert node_ids(scene) == before
         panel.study.open(tmp_path)
@@ -221,20 +221,23 @@ class TestTheStudy:
         export(tmp_path / "second", replace(small_scan(), phase=-small_scan().phase), other)
         read_folder(panel, tmp_path)
         ui = panel.ui
-        assert ui.messageLabel.text == ui.foundScanComboBox.itemText(0) == "2 scans found: choose one"
+        assert ui.readingLabel.text == ui.foundScanComboBox.itemText(0) == "2 scans found: choose one"
         assert ui.foundScanComboBox.itemText(2).startswith("15: ")
         ui.foundScanComboBox.activated.emit(2)
         wait_until(lambda: not panel.study.reading)
-        assert ui.messageLabel.text.startswith("Read: 15: ")
+        assert ui.readingLabel.text.startswith("Read: 15: ")
         found, expected = panel.study.scan.acquisition, read_dicom(tmp_path / "second")
         np.testing.assert_array_equal(found.phase, expected.phase)
         np.testing.assert_array_equal(found.magnitude, expected.magnitude)
         assert found.grid.same_geometry(expected.grid, 1e-6)
         assert found.field_strength == expected.field_strength
+        assert set(column(panel, 4)) == {"tag EchoTime"}
+        assert "loaded from tag EchoTime or" in ui.echoTable.item(0, 4).toolTip()
+        assert ui.magnitudeSelector.toolTip.endswith("\n15: gre_qsm magnitude")
 
     def test_of_a_folder_without_a_scan_says_so(self, panel, tmp_path):
         read_folder(panel, tmp_path)
-        assert panel.ui.messageLabel.text.startswith("Cannot read:")
+        assert panel.ui.readingLabel.text.startswith("Cannot read:")
 
     def test_under_a_transform_that_is_not_linear_is_refused_with_a_sentence(self, panel, volumes, scene):
         spline = vtk.vtkThinPlateSplineTransform()
