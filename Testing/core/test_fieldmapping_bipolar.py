@@ -55,6 +55,16 @@ def test_constant_and_gradient_are_found_in_noise(constant):
     np.testing.assert_allclose(found.values(SHAPE)[head_mask()], odd_even(constant)[head_mask()], atol=0.01)
 
 
+@pytest.mark.parametrize("intensity", [1e30, 1e-30])
+def test_the_unit_of_the_magnitude_does_not_matter(intensity):
+    usual = bipolar(scan(smooth_field(), snr=20), odd_even())
+    other = replace(usual, magnitude=usual.magnitude * np.float32(intensity))
+    first, second = (odd_even_phase(s, head_mask(), evenly_spaced_triples(TIMES), no_progress) for s in (usual, other))
+    assert second.constant == pytest.approx(first.constant, rel=1e-4)
+    np.testing.assert_allclose(second.gradient, first.gradient, rtol=1e-4)
+    assert second.share == pytest.approx(first.share, rel=1e-4)
+
+
 def test_a_large_constant_moves_the_field_by_a_constant():
     # beta is known but for multiples of pi / 2, which are half a turn from echo to echo.
     field, mask = smooth_field(), head_mask()

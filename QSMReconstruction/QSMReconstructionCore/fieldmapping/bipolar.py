@@ -154,11 +154,12 @@ def odd_even_phase(
     box = bounding_box(mask)
     inside = mask[box]
     bends, weights = [], []
+    scale = np.maximum(acquisition.magnitude.max(), np.finfo(np.float32).tiny)  # squares stay within float32
     for count, e in enumerate(triples):
         progress(0.4 * count / len(triples), "comparing odd and even echoes")
         first, middle, last = (acquisition.phase[n][box][inside] for n in (e, e + 1, e + 2))
         bends.append((first - 2 * middle + last) * np.float32(1 if e % 2 == 0 else -1))
-        weights.append(_weight_of_bend(*(acquisition.magnitude[n][box][inside] for n in (e, e + 1, e + 2))))
+        weights.append(_weight_of_bend(*(acquisition.magnitude[n][box][inside] / scale for n in (e, e + 1, e + 2))))
     progress(0.4, "comparing odd and even echoes")
     plane = _plane_through_blocks(bends, weights, inside, acquisition.grid.spacing)
     places = _places(inside)
@@ -176,8 +177,11 @@ def odd_even_phase(
 
 
 def _weight_of_bend(first: np.ndarray, middle: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Reciprocal of the variance of phi_1 - 2 phi_2 + phi_3, over sigma^2; 0 without signal."""
-    squares = [np.maximum(m, np.float32(1e-18)) ** -2.0 for m in (first, middle, last)]
+    """Reciprocal of the variance of phi_1 - 2 phi_2 + phi_3, over sigma^2; next to 0 without signal.
+
+    Magnitudes are relative to the largest.
+    """
+    squares = [np.maximum(m, np.float32(1e-9)) ** -2.0 for m in (first, middle, last)]
     return 1 / (squares[0] + 4 * squares[1] + squares[2])
 
 
