@@ -37,19 +37,20 @@ _DEFAULT: Stages = {
 
 #: The settings of the example that goes with the consensus recommendations (10.1002/mrm.30006), at 1 mm, where its
 #: voxels are millimetres: extraction at 0.5 and one voxel off; echoes unwrapped by ROMEO from a template after
-#: MCPC-3D-S; V-SHARP from 12 to 1 mm without more; FANSI with alpha = 5e-4 on a field in ppm, a weak harmonic field of
-#: beta = 150, at most 400 iterations to 0.1 %; the mean of the brain. What differs: unreliable voxels lose weight by
-#: degrees instead of at a residual of 0.3, and the gradient is not weighted by that of the magnitude.
+#: MCPC-3D-S, voxels with a relative residual of 0.3 without weight; V-SHARP from 12 to 1 mm without more; FANSI with
+#: alpha = 5e-4 on a field in rad at the last echo (29 ms at 3 T), the gradient weighted along each axis, a weak
+#: harmonic field of beta = 150, at most 400 iterations to 0.1 %; the mean of the brain. Penalties such as mu1 = 0.05
+#: set the speed alone, so the solver chooses its own.
 _CONSENSUS: Stages = {
     "mask": {"method": "brain_extraction", "fractional_intensity": 0.5, "erosion": 1.0},
     "support": {"method": "surroundings", "margin": 0.0},
-    "field_map": {"method": "echo_average", "unwrapping": "template"},
+    "field_map": {"method": "echo_average", "unwrapping": "template", "largest_residual": 0.3},
     "background": {
         "method": "vsharp", "largest_radius": 12.0, "smallest_radius": 1.0, "radius_step": 1.0, "threshold": 0.05,
     },
     "inversion": {
-        "method": "weak_harmonic_tv", "weighting": "median", "phase_scale": 1.0, "regularization": 5e-4,
-        "harmonicity": 150**0.5, "model_error": 1e-5, "tolerance": 0.001, "max_iterations": 400,
+        "method": "weak_harmonic_tv", "weighting": "median", "edges": "weights", "phase_scale": 23.3,
+        "regularization": 5e-4, "harmonicity": 150**0.5, "model_error": 1e-5, "tolerance": 0.001, "max_iterations": 400,
     },
     "reference": {"method": "whole_brain"},
 }  # fmt: skip

@@ -7,10 +7,12 @@ import pytest
 from inversion_scene import SHAPE, scene
 
 from QSMReconstructionCore.inversion.edge_sparing import without_outliers
-from QSMReconstructionCore.inversion.edges import penalized_differences
+from QSMReconstructionCore.inversion.edges import difference_weights, penalized_differences
 from QSMReconstructionCore.inversion.medi import medi
 from QSMReconstructionCore.inversion.padded_field import PaddedField
+from QSMReconstructionCore.inversion.weak_harmonic_tv import weak_harmonic_tv
 from QSMReconstructionCore.numerics.gradient import adjoint_gradient, differences_within, gradient
+from QSMReconstructionCore.numerics.split_gradient import SplitDifferences
 
 
 @pytest.mark.parametrize(("dtype", "close"), [(np.float32, 1e-5), (np.float64, 1e-12)])
@@ -73,6 +75,50 @@ def test_where_the_field_is_unknown_there_is_no_edge():
     penalized = penalized_differences(padded, anatomy(susceptibility), 0.5)
     inside = differences_within((padded.precision == 0) & padded.region)
     assert inside.any() and penalized[inside].all()
+
+
+def test_differences_cost_the_less_the_more_the_noise_changes_along_their_own_axis():
+    grid, mask, _, field = scene((3.0, 1.0, 2.0))
+    weights = np.where(mask, np.float32(1000), np.float32(0))
+    weights[20:] *= 2
+    padded = PaddedField.around(field, mask, grid, weights)
+    cost = difference_weights(padded)
+    within = differences_within(padded.region)
+    assert not cost[~within].any()
+    assert np.ptp(cost[1:][within[1:]]) == 0
+    # A step of the weight from 1 to 2 (or from 1/2 to 1 of the median) against an evenness of a thousandth.
+    border = np.where(within, cost, np.inf)[0].min(axis=(1, 2)).argmin()
+    assert padded.box[0].start + border == 19
+    jump = abs(np.diff(np.sqrt(padded.precision[border : border + 2, 20, 20] / padded.typical_precision))[0])
+    assert cost[1][within[1]][0] / cost[0, border][within[0, border]][0] == pytest.approx(jump / 1e-3, rel=1e-3)
+    steepness = np.where(within[0], np.where(np.arange(padded.shape[0])[:, None, None] == border, jump, 1e-3), 0).sum()
+    steepness += 1e-3 * np.count_nonzero(within[1:])
+    assert cost[0, border][within[0, border]][0] == pytest.approx(steepness / np.count_nonzero(within) / jump, rel=1e-3)
+
+
+def test_split_differences_are_cut_one_by_one_at_their_own_threshold():
+    random = np.random.default_rng(0)
+    region = np.zeros((9, 8, 7), dtype=bool)
+    region[2:8, 1:7, 1:6] = True
+    weights = np.where(differences_within(region), random.uniform(0.5, 2, (3, 9, 8, 7)), 0).astype(np.float32)
+    x = random.standard_normal(region.shape, dtype=np.float32)
+    splits, divergence = SplitDifferences(region, (2.0, 1.0, 0.7), np.float32(0.3), weights), np.empty_like(x)
+    splits.update(x, divergence)
+    slope = gradient(x, (2.0, 1.0, 0.7))
+    shrunk = np.sign(slope) * np.maximum(np.abs(slope) - np.float32(0.3) * weights, 0)
+    expected = adjoint_gradient(2 * shrunk - slope, (2.0, 1.0, 0.7))
+    np.testing.assert_allclose(divergence, expected, atol=1e-5)
+
+
+def test_a_jump_of_the_weights_lets_susceptibility_jump_there():
+    grid, mask, susceptibility, field = scene()
+    weights = np.where(mask, 500 * (1 + 5 * np.abs(susceptibility)), 0).astype(np.float32)
+    settings = {"weights": weights, "weighting": "median", "phase_scale": 16.0, "regularization": 0.02}
+    errors = [
+        np.linalg.norm((weak_harmonic_tv(field, mask, grid, edges=edges, **settings) - susceptibility)[mask])
+        for edges in ("weights", "nowhere")
+    ]
+    assert errors[0] < 0.8 * errors[1]
 
 
 def test_outliers_lose_weight_and_the_others_do_not():

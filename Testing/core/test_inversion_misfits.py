@@ -10,7 +10,7 @@ from QSMReconstructionCore.inversion.hd_qsm import AbsoluteMisfit, hd_qsm
 from QSMReconstructionCore.inversion.l1_qsm import AbsoluteComplexMisfit, l1_qsm
 from QSMReconstructionCore.inversion.nonlinear_tv import ComplexMisfit, nonlinear_tv
 from QSMReconstructionCore.inversion.padded_field import PaddedField
-from QSMReconstructionCore.inversion.splitting import SplitInversion, SquaredMisfit, field_penalty
+from QSMReconstructionCore.inversion.splitting import SplitInversion, SquaredMisfit, field_penalty, iterated
 from QSMReconstructionCore.inversion.weak_harmonic_tv import weak_harmonic_tv
 from QSMReconstructionCore.inversion.weighted_tv import weighted_tv
 
@@ -86,6 +86,6 @@ def test_iterations_settle_where_susceptibility_no_longer_changes():
     padded = PaddedField.around(field, mask, grid, None, model_error=0.001)
     solver = SplitInversion(padded, 100.0, SquaredMisfit(padded.data, padded.precision, field_penalty(padded)))
     fractions = []
-    solver.solve(0.01, 500, lambda fraction, _: fractions.append(fraction))
+    iterated(solver, 0.01, 500, lambda fraction, _: fractions.append(fraction))
     assert 3 < len(fractions) < 100
     assert solver.iterate() < 0.01

@@ -6,6 +6,7 @@ import inversion_scene
 import numpy as np
 import pytest
 
+from QSMReconstructionCore.acquisition import GAMMA_BAR
 from QSMReconstructionCore.commandline import main
 from QSMReconstructionCore.inversion.weak_harmonic_tv import weak_harmonic_tv
 from QSMReconstructionCore.metrics import correlation, nrmse
@@ -28,10 +29,13 @@ def test_the_consensus_preset_has_the_published_settings():
     assert stages["mask"]["fractional_intensity"] == 0.5 and stages["mask"]["erosion"] == 1
     assert stages["support"]["margin"] == 0
     assert (stages["field_map"]["method"], stages["field_map"]["unwrapping"]) == ("echo_average", "template")
+    assert stages["field_map"]["largest_residual"] == 0.3
     vsharp = stages["background"]
     assert (vsharp["largest_radius"], vsharp["smallest_radius"], vsharp["radius_step"]) == (12, 1, 1)
     inversion = stages["inversion"]
     assert (inversion["method"], inversion["regularization"]) == ("weak_harmonic_tv", 5e-4)
+    assert (inversion["weighting"], inversion["edges"]) == ("median", "weights")
+    assert inversion["phase_scale"] == pytest.approx(2 * np.pi * GAMMA_BAR * 3 * 0.029, rel=0.01)
     assert inversion["harmonicity"] ** 2 == pytest.approx(150)
     assert (inversion["max_iterations"], inversion["tolerance"]) == (400, 0.001)
     assert stages["reference"]["method"] == "whole_brain"
@@ -42,12 +46,12 @@ def test_weights_over_their_median_do_not_feel_the_noise_level():
     random = np.random.default_rng(0)
     weights = np.where(mask, random.uniform(500, 2000, mask.shape), 0).astype(np.float32)
     settings = {"weighting": "median", "model_error": 1e-5, "max_iterations": 60, "tolerance": 1e-4,
-                "regularization": 5e-4, "harmonicity": 12.0}
+                "phase_scale": 16.0, "regularization": 8e-3, "harmonicity": 12.0}
     quiet, noisy = (weak_harmonic_tv(field, mask, grid, weights=w, **settings) for w in (weights, weights / 5))
     assert nrmse(noisy, quiet, mask) < 1
     by_noise = weak_harmonic_tv(
-        field, mask, grid, weights=weights, model_error=1e-5, max_iterations=60, tolerance=1e-4,
-        regularization=5e-4 * np.median(weights[mask]) ** 2, harmonicity=12.0 * np.median(weights[mask]),
+        field, mask, grid, weights=weights, phase_scale=16.0, model_error=1e-5, max_iterations=60, tolerance=1e-4,
+        regularization=8e-3 / 16 * np.median(weights[mask]) ** 2, harmonicity=12.0 * np.median(weights[mask]),
     )
     assert nrmse(by_noise, quiet, mask) < 1
 

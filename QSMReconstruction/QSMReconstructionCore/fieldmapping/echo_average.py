@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -20,6 +21,7 @@ from .echo_variance import distrusting, notes_on, spoiled_echoes
 from .lost_turns import field_map_of
 from .phase_noise import disagreement_factor, noise_floor_factor
 from .phase_offset import volume_of
+from .relative_residual import relative_residual
 from .unwrapping import unwrap_spatially
 
 #: An echo does not follow from the earlier ones if its median departure exceeds this, in rad: pi / 2 if it had nothing
@@ -34,6 +36,7 @@ def echo_average(
     unwrapping: Annotated[str, Parameter("Unwrapping of the echoes", choices=("template", "individual"))] = "template",
     offset_scale: Annotated[float, Parameter("Distance over which the phase offset varies", "mm", (10, 200))] = 30.0,
     readout: Readout = "detect",
+    largest_residual: Annotated[float, Parameter("Largest relative residual of known voxels", range=(0, 10))] = 0.0,
     progress: Progress = no_progress,
 ) -> FieldMap:
     """Map the field by unwrapping every echo (ROMEO) and averaging phase over echo time with minimum variance.
@@ -53,6 +56,11 @@ def echo_average(
     readout : str
         Whether odd and even echoes were read in opposite directions ("bipolar"), which takes a linear function of space
         off their phase (`bipolar`). By default the phase tells.
+    largest_residual : float
+        Voxels whose signal departs by more than this share of its energy from one decaying exponential with one
+        frequency (`relative_residual`) are given no noise, so they have no weight from there on and the mask keeps
+        them; the consensus example takes 0.3. 0 leaves all voxels, as the noise tells good from bad by degrees. A
+        single echo has no residual.
     progress : callable
         Called with the fraction done; may raise `Cancelled`.
 
@@ -65,7 +73,8 @@ def echo_average(
     Raises
     ------
     ValueError
-        If the mask does not fit or is empty, or a bipolar readout cannot be told from the field.
+        If the mask does not fit or is empty, a bipolar readout cannot be told from the field, or the residual leaves
+        no voxel.
     Cancelled
         If `progress` raised it.
 
@@ -92,6 +101,8 @@ def echo_average(
     2021;85:2294-2308. doi: 10.1002/mrm.28563
     Eckstein K et al. Computationally efficient combination of multi-channel phase data from multi-echo acquisitions
     (ASPIRE). Magn Reson Med 2018;79:2996-3006. doi: 10.1002/mrm.26963
+    QSM consensus organization committee. Recommended implementation of quantitative susceptibility mapping for clinical
+    research in the brain. Magn Reson Med 2024;91:1834-1862. doi: 10.1002/mrm.30006
     """
     mask = checked_mask(mask, acquisition.grid.shape)
     acquisition, notes = without_odd_even_phase(acquisition, mask, readout, part_of(progress, 0.0, 0.1))
@@ -117,8 +128,28 @@ def echo_average(
         found = unwrapped.estimate(offset, len(echoes.times))
     progress(0.9, "noise map")
     field_map = field_map_of(found, differences, acquisition, mask, notes)
+    if largest_residual and len(echoes.times) > 1:
+        field_map = _without_noise(field_map, acquisition, mask, found.slope, largest_residual)
     progress(1.0, "field map")
     return field_map
+
+
+def _without_noise(
+    field_map: FieldMap, acquisition: Acquisition, mask: np.ndarray, slope: np.ndarray, largest_residual: float
+) -> FieldMap:
+    """The field map with the noise 0, which is unknown, where the signal does not follow its model."""
+    excluded = np.zeros(mask.shape, dtype=bool)
+    excluded[mask] = relative_residual(acquisition, slope, mask) >= largest_residual
+    if excluded[mask].all():
+        raise ValueError(
+            f"largest_residual of {largest_residual:g} leaves no voxel of the mask. Raise it, or set it to 0 for none."
+        )
+    note = (
+        f"{np.mean(excluded[mask]):.1%} of the voxels depart by {largest_residual:g} or more of their signal from one "
+        "decay with one frequency: they were given no weight."
+    )
+    noise = np.where(excluded, np.float32(0), field_map.noise)
+    return replace(field_map, noise=noise, notes=(*field_map.notes, note))
 
 
 def _unwrapped(

@@ -7,6 +7,9 @@ import numpy as np
 from ..numerics.gradient import differences_within, gradient
 from .padded_field import PaddedField
 
+#: Change of the relative weight from voxel to voxel below which it is none.
+_LEAST_STEEPNESS = np.float32(1e-3)
+
 
 def combined_magnitude(magnitude: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """Root of the sum of squares over the echoes, float32 of `shape`; a single volume as it is.
@@ -58,3 +61,31 @@ def penalized_differences(padded: PaddedField, magnitude: np.ndarray | None, edg
     edges &= differences_within(padded.precision > 0)
     penalized &= ~edges
     return penalized
+
+
+def difference_weights(padded: PaddedField) -> np.ndarray:
+    """Weights of the differences between neighbours in a total variation: the smaller, the more the noise changes.
+
+    With m the reciprocal of the noise over its median, the weight of a difference along an axis is the mean of
+    |d m| over all axes and differences inside the region, over its own |d m|, which counts as at least a thousandth.
+
+    Parameters
+    ----------
+    padded : PaddedField
+
+    Returns
+    -------
+    ndarray, float32, shape (3, *padded shape)
+        0 for differences that leave the region.
+
+    References
+    ----------
+    Milovic et al., Magn Reson Med 2018, 10.1002/mrm.27073; the thousandth is the assumed noise of m in
+    Chan and Marques, NeuroImage 2021, 10.1016/j.neuroimage.2020.117611 (SEPIA)
+    """
+    within = differences_within(padded.region)
+    relative = np.sqrt(padded.precision / np.float32(padded.typical_precision))
+    steepness = np.abs(gradient(relative, (1.0, 1.0, 1.0)))
+    np.maximum(steepness, _LEAST_STEEPNESS, out=steepness)
+    typical = np.float32(steepness[within].mean(dtype=np.float64)) if within.any() else np.float32(1)
+    return np.divide(typical, steepness, out=np.zeros_like(steepness), where=within)

@@ -10,7 +10,7 @@ from ..grid import Grid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from .padded_field import PaddedField
-from .splitting import SplitInversion, SquaredMisfit, field_penalty
+from .splitting import SplitInversion, SquaredMisfit, field_penalty, iterated
 
 
 def hd_qsm(
@@ -85,12 +85,12 @@ def hd_qsm(
     penalty = field_penalty(padded)
     start = absolute_iterations / (absolute_iterations + max_iterations)
     solver = SplitInversion(padded, regularization**0.5, AbsoluteMisfit(padded.data, padded.precision, penalty))
-    solver.solve(0.0, absolute_iterations, part_of(progress, 0.0, start, "absolute misfit"))
+    iterated(solver, 0.0, absolute_iterations, part_of(progress, 0.0, start, "absolute misfit"))
 
     discrepancy = np.where(padded.precision > 0, np.abs(solver.model - padded.data), np.float32(0))
     trusted = padded.precision * (1 - discrepancy / max(float(discrepancy.max()), 1e-12)) ** 2
     solver.exchange(regularization, SquaredMisfit(padded.data, trusted, penalty))
-    return padded.whole(solver.solve(tolerance, max_iterations, part_of(progress, start, 1.0, "squared misfit")))
+    return padded.whole(iterated(solver, tolerance, max_iterations, part_of(progress, start, 1.0, "squared misfit")))
 
 
 class AbsoluteMisfit:

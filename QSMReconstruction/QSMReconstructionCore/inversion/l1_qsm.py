@@ -10,7 +10,7 @@ from ..grid import Grid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from .padded_field import PaddedField
-from .splitting import SplitInversion, field_penalty
+from .splitting import SplitInversion, field_penalty, iterated
 
 #: Newton steps in each voxel; the slope is nearly linear there.
 _NEWTON_STEPS = 2
@@ -86,7 +86,7 @@ def l1_qsm(
     )
     misfit = AbsoluteComplexMisfit(padded.data, padded.precision, phase_scale, field_penalty(padded))
     solver = SplitInversion(padded, regularization, misfit)
-    return padded.whole(solver.solve(tolerance, max_iterations, progress))
+    return padded.whole(iterated(solver, tolerance, max_iterations, progress))
 
 
 class AbsoluteComplexMisfit:

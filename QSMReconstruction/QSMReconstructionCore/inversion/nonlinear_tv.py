@@ -10,7 +10,7 @@ from ..grid import Grid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from .padded_field import PaddedField
-from .splitting import SplitInversion, field_penalty
+from .splitting import SplitInversion, field_penalty, iterated
 
 
 def nonlinear_tv(
@@ -84,7 +84,7 @@ def nonlinear_tv(
     )
     misfit = ComplexMisfit(padded.data, padded.precision, phase_scale, field_penalty(padded))
     solver = SplitInversion(padded, regularization, misfit)
-    return padded.whole(solver.solve(tolerance, max_iterations, progress))
+    return padded.whole(iterated(solver, tolerance, max_iterations, progress))
 
 
 #: Newton steps in each voxel. From the solution of the linear problem one suffices unless the misfit is near a turn.

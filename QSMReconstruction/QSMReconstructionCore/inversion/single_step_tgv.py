@@ -15,7 +15,7 @@ from ..numerics.split_curvature import SplitCurvature
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from .padded_field import PaddedField
-from .splitting import gradient_threshold
+from .splitting import gradient_threshold, iterated
 from .weak_harmonic_tv import WeakHarmonicSolver
 
 #: The first harmonic field is good when the Laplacian that is left has fallen to this share. What is left of the
@@ -115,7 +115,7 @@ def single_step_tgv(
     data = replace(padded, data=data)
     gradients = SplitCurvature(padded.region, grid.spacing, gradient_threshold(padded), slope_length)
     solver = WeakHarmonicSolver(data, phase_scale, regularization, harmonicity, gradients, interior)
-    return padded.whole(solver.solve(tolerance, max_iterations, part_of(progress, 0.1, 1.0)))
+    return padded.whole(iterated(solver, tolerance, max_iterations, part_of(progress, 0.1, 1.0)))
 
 
 def _zero_at_the_edge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -103,14 +104,24 @@ class SplitInversion:
         self.target -= 2 * self.multiplier
         return relative_change(previous, self.susceptibility, self.field.region)
 
-    def solve(self, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
-        """Iterate until susceptibility changes by less than `tolerance`, and return it in the padded shape."""
-        for iteration in range(max_iterations):
-            change = self.iterate()
-            progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
-            if change < tolerance:
-                break
-        return self.susceptibility
+
+class Solver(Protocol):
+    """An iterative inversion, one iteration at a time."""
+
+    susceptibility: np.ndarray
+
+    def iterate(self) -> float:
+        """One iteration. Returns the relative change of susceptibility."""
+
+
+def iterated(solver: Solver, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
+    """Iterate until susceptibility changes by less than `tolerance`, and return it in the padded shape."""
+    for iteration in range(max_iterations):
+        change = solver.iterate()
+        progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
+        if change < tolerance:
+            break
+    return solver.susceptibility
 
 
 def relative_change(previous: np.ndarray, current: np.ndarray, region: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from .nonlinear_tv import ComplexMisfit
 from .padded_field import PaddedField
-from .splitting import SplitInversion, field_penalty, gradient_threshold
+from .splitting import SplitInversion, field_penalty, gradient_threshold, iterated
 
 
 def tgv(
@@ -93,4 +93,4 @@ def tgv(
     misfit = ComplexMisfit(padded.data, padded.precision, phase_scale, field_penalty(padded))
     gradients = SplitCurvature(padded.region, grid.spacing, gradient_threshold(padded), slope_length)
     solver = SplitInversion(padded, regularization, misfit, gradients)
-    return padded.whole(solver.solve(tolerance, max_iterations, progress))
+    return padded.whole(iterated(solver, tolerance, max_iterations, progress))

@@ -9,12 +9,13 @@ import numpy as np
 from ..grid import Grid
 from ..numerics.fourier import forward, inverse
 from ..numerics.split_curvature import SplitCurvature
-from ..numerics.split_gradient import SplitGradient
+from ..numerics.split_gradient import SplitDifferences, SplitGradient
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
+from .edges import difference_weights
 from .nonlinear_tv import ComplexMisfit
 from .padded_field import PaddedField
-from .splitting import field_penalty, gradient_threshold, laplacian_spectrum, relative_change
+from .splitting import field_penalty, gradient_threshold, iterated, laplacian_spectrum, relative_change
 
 #: Laplacian at which its split variable starts to differ from zero, in ppm/mm^2: speed only. 1 ppb per voxel squared.
 _CURVATURE = 0.001
@@ -30,6 +31,7 @@ def weak_harmonic_tv(
     regularization: Annotated[float, Parameter("Regularization", unit="mm/ppm", range=(1e-6, 1e5))] = 100.0,
     harmonicity: Annotated[float, Parameter("Weight of harmonicity", unit="mm^2/ppm", range=(1, 1e7))] = 10000.0,
     weighting: Annotated[str, Parameter("Unit of the data term", choices=("noise", "median"))] = "noise",
+    edges: Annotated[str, Parameter("Where jumps cost less", choices=("nowhere", "weights"))] = "nowhere",
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(1e-5, 0.1))] = 0.001,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
@@ -58,8 +60,12 @@ def weak_harmonic_tv(
         mm^2/ppm.
     weighting : str
         "noise" weighs the data by the reciprocal of their noise, so that one regularization serves all noise levels.
-        "median" also divides these weights by their median, as FANSI has them: `regularization` is then in ppm mm, its
-        alpha for a field in ppm, and `harmonicity` in mm^2, the square root of its beta.
+        "median" also divides these weights by their median, as FANSI has them: `regularization` is then in rad mm, its
+        alpha for a field in rad, and `harmonicity` in mm^2, the square root of its beta.
+    edges : str
+        "weights" makes each difference between neighbours cost the less, the more the weight of the data changes there
+        (`edges.difference_weights`), along each axis by itself: the spatial weights that FANSI calls a vector field.
+        "nowhere" makes all cost the same, which does not take steps in the noise for steps in susceptibility.
     model_error : float
         What the field deviates from the model besides noise, in ppm, added to the noise in quadrature.
     margin : float
@@ -87,19 +93,28 @@ def weak_harmonic_tv(
     -----
     Minimises 1/2 ||W (exp(i s (D x + h)) - exp(i s f))||^2 / s^2 + lambda sum_mask |grad x| +
     beta^2 / 2 sum_mask (laplacian h)^2 over x and h by the alternating direction method of multipliers with
-    z1 = grad x, z2 = D x + h and z3 = laplacian h. Every iteration solves for x and h together at each frequency and
+    z1 = grad x, z2 = D x + h and z3 = laplacian h. With weights g of the gradient its term is
+    lambda sum_mask sum_a g_a |d_a x|. Every iteration solves for x and h together at each frequency and
     takes three pairs of Fourier transforms.
 
     References
     ----------
-    Milovic et al., Magn Reson Med 2019, 10.1002/mrm.27483
+    Milovic et al., Magn Reson Med 2019, 10.1002/mrm.27483;
+    Milovic et al., Magn Reson Med 2018, 10.1002/mrm.27073 (weights of the gradient)
     """
     padded = PaddedField.around(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
-    unit = padded.typical_precision if weighting == "median" else 1.0
-    solver = WeakHarmonicSolver(padded, phase_scale, regularization * unit, harmonicity * np.sqrt(unit))
-    return padded.whole(solver.solve(tolerance, max_iterations, progress))
+    if weighting == "median":
+        regularization *= padded.typical_precision / phase_scale
+        harmonicity *= np.sqrt(padded.typical_precision)
+    gradients = None
+    if edges == "weights":
+        gradients = SplitDifferences(
+            padded.region, grid.spacing, gradient_threshold(padded), difference_weights(padded)
+        )
+    solver = WeakHarmonicSolver(padded, phase_scale, regularization, harmonicity, gradients)
+    return padded.whole(iterated(solver, tolerance, max_iterations, progress))
 
 
 class WeakHarmonicSolver:
@@ -182,12 +197,3 @@ class WeakHarmonicSolver:
         self.multiplier = self.misfit(self.multiplier)
         self.target -= 2 * self.multiplier
         return relative_change(previous, self.susceptibility, self.field.region)
-
-    def solve(self, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
-        """Iterate until susceptibility changes by less than `tolerance`, and return it in the padded shape."""
-        for iteration in range(max_iterations):
-            change = self.iterate()
-            progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
-            if change < tolerance:
-                break
-        return self.susceptibility
