@@ -34,8 +34,17 @@ def test_the_layout_has_the_views_of_slicer_with_their_real_logics(application, 
     assert red.mrmlSliceNode().GetFieldOfView()[0] >= 10  # mm, the width of the volume
 
 
+def test_a_three_d_view_has_its_camera(application, scene):
+    layout = application.layoutManager()
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    view = layout.threeDWidget(0).threeDView().mrmlViewNode()
+    camera = slicer.modules.cameras.logic().GetViewActiveCameraNode(view)
+    assert scene.GetSingletonNode(camera.GetLayoutName(), "vtkMRMLViewNode") is view
+
+
 def test_a_layout_survives_the_end_of_a_scene(application, scene, volume):
     layout = application.layoutManager()
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
     scene.Clear(False)
     assert layout.sliceWidget("Green").mrmlSliceNode() is scene.GetNodeByID("vtkMRMLSliceNodeGreen")
 

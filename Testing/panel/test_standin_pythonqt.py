@@ -83,6 +83,14 @@ def test_values_that_cannot_be_converted_and_constants_are_refused(qt):
         qt.QWidget().width = 100
 
 
+def test_what_pythonqt_takes_for_a_parent_or_a_title_is_taken(qt):
+    parent = qt.QWidget()
+    label = qt.QLabel("ppm", parent)
+    label.setParent(0)
+    assert label.parent() is None
+    assert qt.QMenu(object()).title.startswith("<object object")
+
+
 def test_names_of_qt_5_that_qt_6_gave_up_are_there(qt):
     seen, buttons = [], [qt.QPushButton(text) for text in ("first", "second")]
     mapper, combo_box, layout = qt.QSignalMapper(), qt.QComboBox(), qt.QHBoxLayout()

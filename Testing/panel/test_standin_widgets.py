@@ -96,6 +96,18 @@ def test_a_destroyed_selector_no_longer_observes_the_scene(application, scene, e
     assert scene.HasObserver("NodeAddedEvent") == before
 
 
+def test_a_markups_widget_has_a_selector_of_markups(application, scene):
+    widget = slicer.qSlicerSimpleMarkupsWidget()
+    widget.markupsSelectorComboBox().nodeTypes = ["vtkMRMLMarkupsLineNode"]
+    widget.setMRMLScene(scene)
+    seen = []
+    widget.connect("markupsNodeChanged()", lambda: seen.append(widget.currentNode()))
+    curve, line = add("vtkMRMLMarkupsCurveNode", "Curve"), add("vtkMRMLMarkupsLineNode", "Line")
+    assert seen == [line]  # curves are not offered, and None is not allowed
+    widget.setCurrentNode(curve)
+    assert widget.currentNode() is None
+
+
 def test_a_table_view_shows_its_table_and_follows_it(application, scene):
     table = add("vtkMRMLTableNode", "Regions")
     slicer.util.updateTableFromArray(table, [np.array([0.5, 0.25])], ["mean"])

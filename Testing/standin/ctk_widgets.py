@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QStyleOptionButton,
     QStylePainter,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -215,6 +216,7 @@ class ctkPathLineEdit(QWidget):
     cpp_signals = {"currentPathChanged(QString)": "currentPathChanged"}
 
     Dirs, Files, Drives, NoSymLinks, Readable, Writable = (1 << bit for bit in range(6))
+    AdjustToContents, AdjustToContentsOnFirstShow, AdjustToMinimumContentsLength = range(3)
 
     def __init__(self, parent=None):
         super().__init__(parent)
@@ -239,3 +241,8 @@ class ctkPathLineEdit(QWidget):
         self._filters = filters
 
     filters = Property(int, lambda self: self._filters, setFilters)
+
+
+@stand_in_widget
+class ctkFlowLayout(QVBoxLayout):
+    """A layout that fills rows with widgets; here there is one in each row."""

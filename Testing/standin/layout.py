@@ -106,6 +106,10 @@ class qSlicerLayoutManager(QObject):
         for node in self._nodes("vtkMRMLSliceNode"):
             if node.GetID() not in self._widgets:
                 self._widgets[node.GetID()] = self._slice_widget(node)
+        for node in self._nodes("vtkMRMLViewNode"):
+            if slicer.modules.cameras.logic().GetViewActiveCameraNode(node) is None:
+                camera = node.GetScene().AddNewNodeByClass("vtkMRMLCameraNode", "Camera")
+                camera.SetLayoutName(node.GetLayoutName())
         self.layoutChanged.emit(layout)
 
     layout = Property(int, lambda self: self._logic.GetLayoutNode().GetViewArrangement(), setLayout)

@@ -47,6 +47,8 @@ _LEFT_ALONE = {"sizeHint", "minimumSizeHint"}
 
 _get_property = QtCore.QObject.property
 _set_property = QtCore.QObject.setProperty
+_native_set_parent = QtWidgets.QWidget.setParent
+_native_init_menu = QtWidgets.QMenu.__init__
 _native_getattribute = QtCore.QObject.__getattribute__
 _native_setattr = shiboken6.Shiboken.Object.__setattr__
 
@@ -152,6 +154,17 @@ def _setattr(self, name, value):
         )
 
 
+def _set_parent(self, parent, *flags):
+    _native_set_parent(self, None if parent == 0 else parent, *flags)  # a null pointer may be written 0
+
+
+def _init_menu(self, *arguments, **properties):
+    # Slicer's base class of panels passes itself, which is no widget: PythonQt makes it the title, as text.
+    if arguments and not isinstance(arguments[0], (str, QtWidgets.QWidget, type(None))):
+        arguments = (str(arguments[0]), *arguments[1:])
+    _native_init_menu(self, *arguments, **properties)
+
+
 def adopt_pythonqt_attributes() -> None:
     """Change the attribute access of all PySide6 classes in this process."""
     classes = {
@@ -168,6 +181,8 @@ def adopt_pythonqt_attributes() -> None:
                 setattr(cls, name, _Property(name, vars(cls).get(name)))
         if "__setattr__" in vars(cls):
             cls.__setattr__ = _setattr
+    QtWidgets.QWidget.setParent = _set_parent
+    QtWidgets.QMenu.__init__ = _init_menu
     QtCore.QObject.__getattribute__ = _getattribute
     QtCore.QObject.__getattr__ = _getattr
     QtCore.QObject.className = lambda self: self.metaObject().className()

@@ -8,7 +8,7 @@ import slicer
 import vtk
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QTableView, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QTableView, QTableWidget, QVBoxLayout, QWidget
 
 from .ui_files import stand_in_widget
 
@@ -247,6 +247,46 @@ class qMRMLNodeComboBox(QWidget):
         else:
             self._choose(chosen)
             self.nodeActivated.emit(self.currentNode())
+
+
+@stand_in_widget
+class qSlicerSimpleMarkupsWidget(qSlicerWidget):
+    """A selector of markups; the table of their points stays empty here, and nothing is placed in views."""
+
+    markupsNodeChanged = Signal()
+    cpp_signals = {"markupsNodeChanged()": "markupsNodeChanged"}
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._selector = qMRMLNodeComboBox(self)
+        self._selector.nodeTypes = ["vtkMRMLMarkupsNode"]
+        self._table = QTableWidget(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._selector)
+        layout.addWidget(self._table)
+        self._selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: self.markupsNodeChanged.emit())
+
+    def setMRMLScene(self, scene):
+        """Offer the markups of a scene."""
+        super().setMRMLScene(scene)
+        self._selector.setMRMLScene(scene)
+
+    def markupsSelectorComboBox(self):
+        """The selector."""
+        return self._selector
+
+    def tableWidget(self):
+        """The table of points."""
+        return self._table
+
+    def currentNode(self):
+        """The chosen markups, or None."""
+        return self._selector.currentNode()
+
+    def setCurrentNode(self, node):
+        """Choose markups."""
+        self._selector.setCurrentNode(node)
 
 
 @stand_in_widget

@@ -170,7 +170,6 @@ def add_example_nodes() -> None:
     for class_name, name in (("vtkMRMLMarkupsLineNode", "Line"), ("vtkMRMLMarkupsCurveNode", "Curve")):
         markups = scene.AddNewNodeByClass(class_name, name)
         slicer.util.updateMarkupsControlPointsFromArray(markups, np.array([[1.0, 1, 1], [6, 6, 6]]))
-    scene.AddNewNodeByClass("vtkMRMLCameraNode", "Camera")
 
 
 def choose_nodes(panel) -> None:
