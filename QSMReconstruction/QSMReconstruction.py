@@ -39,37 +39,9 @@ class QSMReconstruction(ScriptedLoadableModule):
 
 def registerSampleData():
     """Offer a simulated scan in the Sample Data module. It is computed when asked for, without a network."""
-    import SampleData
+    from QSMReconstructionLib.sample_data import register
 
-    category = "QSM"
-    if hasattr(SampleData.SampleDataLogic, "registerCustomSampleDataCategory"):  # since Slicer 5.12
-        category = "QuantitativeSusceptibilityMapping"
-        SampleData.SampleDataLogic.registerCustomSampleDataCategory(category, _("Quantitative Susceptibility Mapping"))
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category=category,
-        sampleName="QSMHeadPhantom",
-        sampleDescription=_("QSM head phantom"),
-        thumbnailFileName=os.path.join(os.path.dirname(__file__), "Resources", "Icons", "QSMHeadPhantom.png"),
-        uris="simulated on this computer",
-        fileNames=None,
-        nodeNames="QSM head phantom",
-        customDownloader=lambda source: addHeadPhantom(source.nodeNames[0]),
-    )
-
-
-def addHeadPhantom(name="QSM head phantom"):
-    """Simulate a scan of a head at 3 T, 2 mm and five echoes, in a few seconds, and add it to the scene.
-
-    Returns
-    -------
-    magnitude, phase : vtkMRMLSequenceNode
-        Indexed by echo time.
-    """
-    from QSMReconstructionCore import head_phantom
-    from QSMReconstructionLib.scans import add_scan
-
-    phantom = head_phantom(shape=(90, 108, 90), spacing=(2.0, 2.0, 2.0))
-    return add_scan(phantom.acquisition, name)
+    register(os.path.join(os.path.dirname(__file__), "Resources", "Icons", "QSMHeadPhantom.png"))
 
 
 class QSMReconstructionFileReader:
@@ -230,12 +202,14 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onJobChanged(self, job):
         """Show the progress of the jobs, and the result of one that has ended."""
+        from QSMReconstructionLib import outcome
+
         self.run.show_log(job)
         self.run.show_jobs(self.jobs.jobs)
         if job.state.ended:
-            self.run.show_message(self.logic.outcome(job))
+            self.run.show_message(outcome.in_words(job))
             if job.nodes and self._parameterNode:
-                self.logic.showResult(job.nodes, self._parameterNode.divergingColors)
+                outcome.show(job.nodes, self._parameterNode.divergingColors)
                 wasModifying = self._parameterNode.StartModify()
                 self._parameterNode.result = job.nodes.susceptibility
                 self._parameterNode.resultMask = job.nodes.mask
@@ -308,32 +282,6 @@ class QSMReconstructionLogic(ScriptedLoadableModuleLogic):
             region=given_region(parameters, recipe, scan.first_echo),
             keep={output.name for output in OUTPUTS} - set(parameters.leftOut.split()),
         )
-
-    def outcome(self, job):
-        """How a job has ended, in words; how long its stages took is remembered for estimates."""
-        from QSMReconstructionLib.estimate import remember
-        from QSMReconstructionLib.job import JobState
-
-        if job.state is JobState.FAILED:
-            return _("Cannot reconstruct: {reason}").format(reason=job.reason)
-        if job.nodes is None:
-            return job.message
-        provenance = job.nodes.provenance
-        remember(provenance["Recipe"], provenance["Seconds"], job.scan.grid.size, slicer.app.userSettings())
-        lines = [job.nodes.summary()]
-        if job.as_before:
-            lines.append(_("As before, so not computed again: {stages}.").format(stages=", ".join(job.as_before)))
-        return "\n".join(lines)
-
-    def showResult(self, nodes, divergingColors=False):
-        """Show a new susceptibility map in the slice views, with a legend."""
-        from QSMReconstructionLib.colors import add_legend, color
-
-        color(nodes.susceptibility, divergingColors)
-        add_legend(nodes.susceptibility, "ppm")
-        applicationLogic = slicer.app.applicationLogic()
-        applicationLogic.GetSelectionNode().SetActiveVolumeID(nodes.susceptibility.GetID())
-        applicationLogic.PropagateVolumeSelection()
 
     def reconstruct(
         self, magnitude, phase, *, fieldStrength=None, echoTimes=None, mask=None, recipe="default", progress=None

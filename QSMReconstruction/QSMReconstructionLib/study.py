@@ -9,10 +9,14 @@ from slicer.i18n import tr as _
 
 from QSMReconstructionCore.recipe import Recipe
 
-from .echoes import Scan, scan_from_nodes
+from .echoes import Scan, known_field_strength, scan_from_nodes
 
 #: Roles of node references to the volumes of the second and later echoes. They are a file format.
 FURTHER_ECHOES = {"magnitude": "furtherMagnitude", "phase": "furtherPhase"}
+
+
+class StillMissingError(ValueError):
+    """The user has not chosen or entered something yet; the message asks for it."""
 
 
 def is_sequence(node) -> bool:
@@ -51,19 +55,23 @@ def scan_of(parameters) -> Scan:
 
     Raises
     ------
+    StillMissingError
+        If something is missing.
     ValueError
-        If something is missing or does not fit; the sentence tells the user what.
+        If something does not fit; the sentence tells the user what.
     """
     magnitude, phase = (echoes_of(parameters, role) for role in ("magnitude", "phase"))
     if None in magnitude or None in phase:
-        raise ValueError(_("Choose the magnitude and the phase."))
+        raise StillMissingError(_("Choose the magnitude and the phase."))
     if set(magnitude) & set(phase):
         raise ValueError(_("Choose a phase that is not the magnitude."))
     if is_sequence(magnitude[0]) != is_sequence(phase[0]):
         raise ValueError(_("Choose two sequences, or volumes, for magnitude and phase."))
     times = echo_times_ms(parameters)
     if not is_sequence(magnitude[0]) and (times is None or not all(times) or len(times) != len(magnitude)):
-        raise ValueError(_("Enter the echo times in the table of echoes."))
+        raise StillMissingError(_("Enter the echo times in the table of echoes."))
+    if not parameters.fieldStrength and not any(known_field_strength(node) for node in (*magnitude, *phase)):
+        raise StillMissingError(_("Enter the field strength: these images do not carry it."))
     return scan_from_nodes(
         magnitude if len(magnitude) > 1 else magnitude[0],
         phase if len(phase) > 1 else phase[0],

@@ -15,7 +15,7 @@ from .echo_table import EchoTable
 from .echoes import Scan, known_echo_times
 from .engine import Report
 from .scan_folder import FoundScan, ReadScan, ScanFolder
-from .study import echoes_of, is_sequence, scan_of
+from .study import StillMissingError, echoes_of, is_sequence, scan_of
 from .verdict_lines import in_full, problem_line, request_line, verdict_lines
 
 #: Voxel axes in the order of `Grid.b0_direction`.
@@ -59,8 +59,11 @@ class StudySection:
         """Show what the parameters choose."""
         ui = self.ui
         self.scan, self.missing = None, ""
+        line = problem_line
         try:
             self.scan = scan_of(parameters)
+        except StillMissingError as request:
+            self.missing, line = str(request), request_line
         except ValueError as reason:
             self.missing = str(reason)
         for role, words in self._selectors.items():
@@ -82,8 +85,7 @@ class StudySection:
             ui.studyVerdictsLabel.text = verdict_lines(verdicts)
             ui.studyVerdictsLabel.toolTip = in_full(verdicts)
         else:
-            chosen = parameters.magnitude and parameters.phase
-            ui.studyVerdictsLabel.text = problem_line(self.missing) if chosen else request_line(self.missing)
+            ui.studyVerdictsLabel.text = line(self.missing)
             ui.studyVerdictsLabel.toolTip = ""
 
     def open(self, folder) -> None:

@@ -337,3 +337,36 @@ def test_the_application_never_waits_long_for_a_large_scan(queue, quick_engine, 
         time.sleep(0.001)
     assert job.nodes, job.reason
     assert longest < 0.5
+
+
+def test_the_application_never_waits_long_while_a_large_folder_is_read(application, scene, tmp_path):
+    """Measured in time of this process alone, so that a busy machine does not count."""
+    import json
+
+    from QSMReconstructionCore import Grid, write_nifti
+    from QSMReconstructionLib.between_events import BetweenEvents
+    from QSMReconstructionLib.scan_folder import ScanFolder
+
+    shape, echo_times = (140, 180, 150), (0.004, 0.01, 0.016, 0.022, 0.028)  # 1 mm, as much as a head needs
+    folder = tmp_path / "data" / "sub-01" / "anat"
+    folder.mkdir(parents=True)
+    values = np.random.default_rng(0).uniform(0, np.pi, shape).astype(np.float32)
+    for echo, echo_time in enumerate(echo_times, 1):
+        for part in ("mag", "phase"):
+            path = folder / f"sub-01_echo-{echo}_part-{part}_MEGRE.nii"
+            write_nifti(path, values, Grid(shape))
+            path.with_suffix(".json").write_text(json.dumps({"EchoTime": echo_time, "MagneticFieldStrength": 3}))
+    work, ended = BetweenEvents(), []
+    steps = ScanFolder(tmp_path / "data", tmp_path).read(None, lambda report: None)
+    work.start(steps, lambda *told: ended.append(told))
+    longest = 0.0
+    while not ended:
+        began = time.process_time()
+        application.processEvents()
+        longest = max(longest, time.process_time() - began)
+        time.sleep(0.001)
+    (scan, error), = ended
+    assert error is None
+    assert (scan.title, scan.phase.GetNumberOfDataNodes()) == ("sub-01", 5)
+    assert longest < 0.5
+    assert not list(tmp_path.glob("qsm-read-*"))
