@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from inversion_scene import correlation, scene
 
-from QSMReconstructionCore.inversion.ilsqr import _falling, _fast_estimate, ilsqr
+from QSMReconstructionCore.inversion.ilsqr import _falling, _fast_estimate, _first_estimate, ilsqr
 from QSMReconstructionCore.inversion.padded_field import PaddedField
 from QSMReconstructionCore.inversion.tsvd import tsvd
+from QSMReconstructionCore.metrics import calcification
 from QSMReconstructionCore.numerics.least_squares import least_squares
-from QSMReconstructionCore.progress import Cancelled
+from QSMReconstructionCore.phantom import LABELS, head_phantom
+from QSMReconstructionCore.progress import Cancelled, no_progress
 
 
 def test_least_squares_find_the_closed_form():
@@ -54,6 +56,42 @@ def test_streaks_of_a_spoiled_voxel_are_taken_off():
         return np.linalg.norm((method(spoiled, mask, grid, **settings) - method(field, mask, grid, **settings))[far])
 
     assert harm(ilsqr) < 0.5 * harm(tsvd, threshold=0.1)
+
+
+@pytest.fixture(scope="module")
+def strong_sources():
+    """A head with a calcification and a hemorrhage, its local field with 1 ppb of noise, and how far a map streaks."""
+    head = head_phantom(shape=(60, 72, 60), spacing=(3.0, 3.0, 3.0), echo_times=(0.01,), hemorrhage=True)
+    noise = np.random.default_rng(0).normal(0, 0.001, head.mask.shape)
+    field = np.where(head.mask, head.local_field + noise, 0).astype(np.float32)
+
+    def streaks(found):
+        """The streak index of the calcification and of the hemorrhage, whose sign is the other."""
+        return [
+            calcification(sign * found, sign * head.susceptibility, head.labels == label)["streak"]
+            for label, name in LABELS.items()
+            for sign in {"Calcification": [1], "Hemorrhage": [-1]}.get(name, [])
+        ]
+
+    return head, field, streaks
+
+
+def test_strong_sources_streak_less_than_by_plain_least_squares(strong_sources):
+    head, field, streaks = strong_sources
+    grid = head.acquisition.grid
+    found = streaks(ilsqr(field, head.mask, grid))
+    assert len(found) == 2
+
+    padded = PaddedField.around(field, head.mask, grid, None, model_error=0.001)
+    first = streaks(padded.whole(_first_estimate(padded, 0.003, 50, no_progress)))
+    assert all(after < 0.75 * before for after, before in zip(found, first))
+
+    weight = np.sqrt(padded.precision / np.float32(padded.typical_precision))
+    plain = least_squares(
+        lambda x: weight * padded.convolved(x), lambda y: padded.convolved(weight * y), weight * padded.data,
+        padded.shape, steps=50, tolerance=0.003,
+    )
+    assert all(after < 0.9 * before for after, before in zip(found, streaks(padded.whole(plain))))
 
 
 def test_the_fast_estimate_shows_the_sources_at_their_contrast():
