@@ -105,6 +105,20 @@ def test_nodes_are_written_and_read_by_the_functions_of_slicer_util(scene, volum
     assert slicer.util.loadMarkups(str(tmp_path / "path.mrk.json")).GetNumberOfControlPoints() == 3
 
 
+def test_a_node_is_exported_beside_its_own_file(volume, tmp_path):
+    slicer.util.saveNode(volume, str(tmp_path / "own.nrrd"))
+    assert slicer.util.exportNode(volume, str(tmp_path / "other.nii.gz"))
+    assert (tmp_path / "other.nii.gz").is_file()
+    assert volume.GetStorageNode().GetFileName() == str(tmp_path / "own.nrrd")
+
+
+def test_modules_are_known_by_their_names(application):
+    assert {"Volumes", "ThresholdScalarVolume"} <= set(slicer.util.moduleNames())
+    assert slicer.util.getModuleLogic("Volumes") is slicer.modules.volumes.logic()
+    with pytest.raises(RuntimeError, match="Could not find module with name 'Nope'"):
+        slicer.util.getModule("Nope")
+
+
 def test_a_scene_is_written_and_read(scene, volume, tmp_path):
     assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
     scene.Clear(False)
@@ -132,5 +146,12 @@ def test_what_is_not_stood_in_for_says_so(application):
     with pytest.raises(NotStoodIn, match="qSlicerApplication has no attribute named 'errorLogModel'"):
         application.errorLogModel()
     assert not hasattr(application, "errorLogModel")
+    application.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    with pytest.raises(NotStoodIn, match="qMRMLThreeDView has no attribute named 'renderWindow'"):
+        application.layoutManager().threeDWidget(0).threeDView().renderWindow()
+    hierarchy = slicer.qSlicerSubjectHierarchyPluginHandler.instance()
+    assert hierarchy.subjectHierarchyNode().GetScene() is slicer.mrmlScene
+    with pytest.raises(NotStoodIn, match="has no attribute named 'pluginByName'"):
+        hierarchy.pluginByName("Volumes")
     with pytest.raises(AttributeError, match="slicer.modules has no 'brainsfit'"):
         _ = slicer.modules.brainsfit

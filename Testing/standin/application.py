@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import tempfile
 import traceback
@@ -37,6 +38,21 @@ class qSlicerModuleManager(qt.QObject):
         """The module of a name, or None."""
         return getattr(slicer.modules, name.lower(), None)
 
+    def factoryManager(self):
+        """What answers which modules there are: here this object itself."""
+        return self
+
+    def loadedModuleNames(self):
+        """The names of the modules of Slicer that have a logic here, of the command line, and of those loaded."""
+        return sorted(module.name for module in vars(slicer.modules).values() if hasattr(module, "logic")
+                      and hasattr(module, "name"))  # fmt: skip
+
+    registeredModuleNames = loadedModuleNames
+
+    def isLoaded(self, name):
+        """Whether there is a module of a name."""
+        return name in self.loadedModuleNames()
+
 
 class qSlicerApplication(qt.QApplication):
     """The application in testing mode, without a main window."""
@@ -48,6 +64,7 @@ class qSlicerApplication(qt.QApplication):
     majorVersion = qt.Property(int, lambda self: 5)
     minorVersion = qt.Property(int, lambda self: 12)
     revision = qt.Property(str, lambda self: "0")
+    os = qt.Property(str, lambda self: platform.system().lower())
     isInstalled = qt.Property(bool, lambda self: False)
     documentationBaseUrl = qt.Property(str, lambda self: "https://slicer.readthedocs.io/en/latest/")
     temporaryPath = qt.Property(str, lambda self: self._folder.name)
@@ -144,6 +161,8 @@ def start() -> qSlicerApplication:
         dicom_library.install()
         sample_data.install()
         cli_modules.install()
+        from . import loading  # noqa: F401  (brings the class of module records; it imports this file)
+
         slicer.qSlicerApplication = qSlicerApplication
         for name, cls in stand_in_widgets().items():
             if name.startswith(("qMRML", "qSlicer")):

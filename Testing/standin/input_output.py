@@ -28,6 +28,8 @@ _KINDS = {
 class qSlicerCoreIOManager(QObject):
     """Reads and writes files."""
 
+    cpp_signals: dict[str, str] = {}
+
     def fileType(self, path: str) -> str:
         """The type of a file, from what scripted readers say and from its name."""
         reader = file_readers.best_reader(str(path))
@@ -79,6 +81,32 @@ class qSlicerCoreIOManager(QObject):
         storage.SetFileName(path)
         storage.SetUseCompression(int(properties.get("useCompression", storage.GetUseCompression())))
         return bool(storage.WriteData(node))
+
+
+    def extractKnownExtension(self, path: str, node=None) -> str:
+        """The ending of a file name that a node can be written to, or nothing."""
+        endings = map(slicer.vtkDataFileFormatHelper.GetFileExtensionFromFormatString, self.fileWriterExtensions(node))
+        return max((ending for ending in endings if str(path).lower().endswith(ending)), key=len, default="")
+
+    def fileWriterExtensions(self, node) -> list[str]:
+        """The formats that a node can be written in."""
+        formats = node.CreateDefaultStorageNode().GetSupportedWriteFileTypes()
+        if formats.GetNumberOfValues():
+            return [formats.GetValue(index) for index in range(formats.GetNumberOfValues())]
+        _, endings = _KINDS.get(self.fileWriterFileType(node), (None, ()))  # the formats of volumes come from ITK
+        return [f"File ({ending})" for ending in endings]
+
+    def exportNodes(self, nodeIDs, fileNames, properties, hardenTransforms, messages=None) -> bool:
+        """Write nodes to files and leave their own files as they are."""
+        if hardenTransforms:
+            return bool(_say(messages, "The stand-in exports nodes in their own coordinates only"))
+        written = []
+        for node, path in zip(map(slicer.mrmlScene.GetNodeByID, nodeIDs), fileNames, strict=True):
+            storage = node.CreateDefaultStorageNode()
+            storage.SetScene(slicer.mrmlScene)
+            storage.SetFileName(str(path))
+            written.append(storage.WriteData(node))
+        return all(written)
 
 
 def _say(messages, text: str) -> list:

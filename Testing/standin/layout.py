@@ -13,18 +13,48 @@ from .ui_files import stand_in_widget
 _SIZE = (400, 400)
 
 
+class _View(QWidget):
+    """A view that draws nothing; its class has the name of the view that it stands for."""
+
+    cpp_signals: dict[str, str] = {}
+
+    def __init__(self, node=None, parent=None):
+        super().__init__(parent)
+        self._node = node
+
+    def mrmlViewNode(self):
+        """The view node."""
+        return self._node
+
+    mrmlSliceNode = mrmlTableViewNode = mrmlPlotViewNode = mrmlViewNode
+
+    def scheduleRender(self):
+        """There is nothing to draw."""
+
+    forceRender = resetFocalPoint = resetCamera = rotateToViewAxis = fitToContent = scheduleRender
+
+
+#: Class of a view node -> class of the view.
+_VIEWS = {
+    f"vtkMRML{kind}Node": type(f"qMRML{view}", (_View,), {})
+    for kind, view in (
+        ("Slice", "SliceView"), ("View", "ThreeDView"), ("TableView", "TableView"), ("PlotView", "PlotView")
+    )
+}  # fmt: skip
+
+
 @stand_in_widget
 class qMRMLSliceWidget(qMRMLWidget):
     """A slice view."""
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._logic = None
-        self._view = QWidget(self)
+        self._logic = self._view = None
 
     def show_slices_of(self, logic) -> None:
         """Stand for the view of a slice logic."""
         self._logic = logic
+        self._view = _VIEWS["vtkMRMLSliceNode"](logic.GetSliceNode(), self)
         self.setMRMLScene(logic.GetMRMLScene())
 
     def sliceLogic(self):
@@ -48,31 +78,14 @@ class qMRMLSliceWidget(qMRMLWidget):
         self._logic.FitSliceToBackground()
 
 
-class _View(QWidget):
-    """A 3D, table or plot view."""
-
-    def __init__(self, node, parent=None):
-        super().__init__(parent)
-        self._node = node
-
-    def mrmlViewNode(self):
-        """The view node."""
-        return self._node
-
-    mrmlTableViewNode = mrmlPlotViewNode = mrmlViewNode
-
-    def fitToContent(self):
-        """Nothing is drawn."""
-
-    resetFocalPoint = resetCamera = rotateToViewAxis = scheduleRender = forceRender = fitToContent
-
-
 class _ViewWidget(QWidget):
-    """What holds a view of one kind."""
+    """What holds a 3D, table or plot view."""
+
+    cpp_signals: dict[str, str] = {}
 
     def __init__(self, node, parent=None):
         super().__init__(parent)
-        self._view = _View(node, self)
+        self._view = _VIEWS[node.GetClassName()](node, self)
 
     def threeDView(self):
         """The view."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
+import slicer
 from PySide6.QtCore import QObject
 
 from .ui_files import stand_in_widget
@@ -36,3 +38,18 @@ class qSlicerSubjectHierarchyScriptedPlugin(_ScriptedPlugin):
 @stand_in_widget
 class qSlicerSegmentEditorScriptedEffect(_ScriptedPlugin):
     """An effect of the Segment Editor, which is not stood in for."""
+
+
+@stand_in_widget
+class qSlicerSubjectHierarchyPluginHandler(QObject):
+    """Knows the subject hierarchy, and no plugins."""
+
+    @staticmethod
+    @cache
+    def instance():
+        """The one object of this class."""
+        return qSlicerSubjectHierarchyPluginHandler()
+
+    def subjectHierarchyNode(self):
+        """The subject hierarchy of the scene."""
+        return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
