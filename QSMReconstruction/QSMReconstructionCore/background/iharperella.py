@@ -97,12 +97,14 @@ def iharperella(
         raise ValueError(
             f"peel must leave some of the mask, but {peel} layer(s) leave nothing. Choose fewer or a larger mask."
         )
-    progress(0.0, "Laplacian of the field")
+    progress(0.0, "size of the field of each voxel")
     completion = _Completion(trusted, weights[box], grid, margin)
+    progress(0.0, "Laplacian of the field")
     known = completion.laplacian(np.where(trusted, field[box], np.float32(0)))
     right = completion.adjoint(completion.field(known))
     np.negative(right, out=right)
     local = completion.field(known)
+    progress(0.0, "Laplacian outside the mask")
     for iteration, step in enumerate(
         conjugate_gradients(completion.normal, right, completion.precondition), start=1
     ):

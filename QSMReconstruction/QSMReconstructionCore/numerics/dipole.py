@@ -47,6 +47,11 @@ def dipole_at(
     return along
 
 
+#: Values of the kernel that single precision cannot tell from 0 are 0: methods that take the sign of D would turn their
+#: rounding into susceptibility, such as on the diagonals of cubes with B0 along an axis.
+_ROUNDING = 1e-6
+
+
 @lru_cache(maxsize=2)
 def dipole_kernel(
     shape: tuple[int, int, int],
@@ -79,6 +84,7 @@ def dipole_kernel(
     else:
         kernel = dipole_at(*frequencies(shape, spacing), b0_direction)
         _average_signs_of_nyquist(kernel, shape, spacing, b0_direction)
+    kernel[np.abs(kernel) < _ROUNDING] = 0
     kernel.setflags(write=False)
     return kernel
 
