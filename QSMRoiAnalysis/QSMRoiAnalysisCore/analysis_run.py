@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from .analyses import ANALYSES
-from .cohort import listed
+from .cohort import Visit, listed
 from .findings import Finding
 from .long_table import quality
 from .protocols.needs import is_possible, missing_of
@@ -94,7 +95,7 @@ def run_protocol(
         omissions=tuple(omitted),
         figures=figures_of(study, findings),
         limits=protocol.limits,
-        remarks=(*study.cohort.remarks, *_of_reference(study), *_of_quality(study), *remarks),
+        remarks=(*study.cohort.remarks, *_of_reference(study), *_of_quality(study), *_of_sides(study), *remarks),
         provenance=provenance or {},
         literature=compare_with_literature(described),
     )
@@ -181,3 +182,24 @@ def _of_quality(study: Study) -> tuple[str, ...]:
         "small": f"Fewer than {FEW_VOXELS} voxels were measured in",
     }
     return tuple(f"{sentence} {listed(found[flag], 3)}." for flag, sentence in said.items() if flag in found)
+
+
+def _of_sides(study: Study) -> tuple[str, ...]:
+    """A remark on visits whose left and right have each other's label values, by what most visits have."""
+    labels: dict[str, dict[Visit, dict[str, int]]] = {}
+    for (visit, region, side), row in study.cohort.measurements.items():
+        if side and hasattr(row, "label"):
+            labels.setdefault(region, {}).setdefault(visit, {})[side] = row.label
+    swapped = []
+    for region, by_visit in labels.items():
+        pairs = {visit: (own["left"], own["right"]) for visit, own in by_visit.items() if len(own) == 2}
+        counts = Counter(pairs.values())
+        for visit, (left, right) in pairs.items():
+            if left != right and counts[right, left] > counts[left, right]:
+                swapped.append(" ".join(filter(None, (region, "of", *visit))))
+    if not swapped:
+        return ()
+    return (
+        f"Left and right have each other's label values in {listed(swapped, 3)}, other than in most visits: sides are "
+        "swapped, in the names or in the image.",
+    )

@@ -98,7 +98,7 @@ def read_table(path: str | os.PathLike, kind: type = Measurement) -> tuple:
             raise ValueError(f"{path.name}, line {number}: expected {len(titles)} columns, but got {len(cells)}.")
         by_title = dict(zip(titles, cells))
         try:
-            rows.append(kind(**{name: _value(by_title[name], kind) for name, kind in types.items()}))
+            rows.append(kind(**{name: _value(name, by_title[name], kind) for name, kind in types.items()}))
         except ValueError as error:
             raise ValueError(f"{path.name}, line {number}: {error}.") from None
     return tuple(rows)
@@ -123,7 +123,13 @@ def _cell(value: str | int | float) -> str:
     return str(value)
 
 
-def _value(cell: str, kind: type) -> str | int | float:
+def _value(title: str, cell: str, kind: type) -> str | int | float:
     if kind is str:
         return "" if cell == MISSING else read_cell(cell)
-    return float("nan") if cell == MISSING and kind is float else kind(cell)
+    if cell == MISSING and kind is float:
+        return float("nan")
+    try:
+        return kind(cell)
+    except ValueError:
+        expected = "a number or n/a" if kind is float else "a whole number"
+        raise ValueError(f"{title} should hold {expected}, but has {cell!r}") from None

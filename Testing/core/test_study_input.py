@@ -58,7 +58,21 @@ def test_text_in_a_column_of_numbers_is_named(study, tmp_path, capsys):
 def test_text_in_a_measure_is_named_by_its_line(study, tmp_path, capsys):
     command, tables, _ = study
     edit(tables / "sub-0003.tsv", lambda text: text.replace("\t200\t", "\tmany\t", 1))
-    assert "sub-0003.tsv, line 2" in refused(command, tmp_path, capsys)
+    said = refused(command, tmp_path, capsys)
+    assert "sub-0003.tsv, line 2: voxels should hold a whole number, but has 'many'" in said
+
+
+def test_sides_that_one_subject_has_swapped_are_remarked_on(study, tmp_path, capsys):
+    command, tables, _ = study
+    for path in sorted(tables.glob("*.tsv")):
+        lines = [line.split("\t") for line in path.read_text().splitlines()]
+        for line in lines[1:]:
+            left = (line[1] == "left") != (path.name == "sub-0002.tsv")
+            line[lines[0].index("label")] = "11" if left else "50"
+        path.write_text("\n".join("\t".join(line) for line in lines) + "\n")
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().err
+    assert "each other's label values in" in said and "of sub-0002" in said and "of sub-0001" not in said
 
 
 def test_ppm_called_ppb_is_noticed_by_subject(study, tmp_path, capsys):
