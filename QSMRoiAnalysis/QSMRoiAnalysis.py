@@ -273,10 +273,12 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
         """Label the regions of the map as the parameters choose; see `labelFromAtlas`."""
         return self.labelFromAtlas(
             parameters.map, parameters.atlasFolder, parameters.magnitude, parameters.t1w, parameters.atlasTransform,
-            progress,
+            progress, apart=True,
         )
 
-    def labelFromAtlas(self, mapNode, atlasFolder, magnitude=None, t1w=None, transform=None, progress=None):
+    def labelFromAtlas(
+        self, mapNode, atlasFolder, magnitude=None, t1w=None, transform=None, progress=None, apart=False
+    ):
         """Label the regions of a map by an atlas, and add them to the scene.
 
         Parameters
@@ -293,6 +295,8 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
             Brings the template onto the subject, made elsewhere. Nothing is registered then.
         progress : callable, optional
             Called with the fraction done and a message; may raise `Cancelled`.
+        apart : bool
+            Compute in a process of its own, as the panel does: `progress` is called many times a second meanwhile.
 
         Returns
         -------
@@ -310,7 +314,8 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
 
         began = time.monotonic()
         labels = label_from_atlas(
-            mapNode, atlasFolder, magnitude=magnitude, t1w=t1w, transform=transform, progress=progress or no_progress
+            mapNode, atlasFolder, magnitude=magnitude, t1w=t1w, transform=transform, progress=progress or no_progress,
+            apart=apart,
         )
         logging.info(f"Labeled '{mapNode.GetName()}' by an atlas in {time.monotonic() - began:.1f} s")
         return labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -17,6 +18,9 @@ from slicer.i18n import tr as _
 #: Seconds between two looks at the engine.
 PATIENCE = 0.05
 
+#: The core whose command line reconstructs.
+RECONSTRUCTION = "QSMReconstructionCore"
+
 _CORE_FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -29,9 +33,9 @@ class Report:
     message: str
 
 
-def core_command() -> list[str]:
-    """How to start the core: with the Python of the application, or else with the interpreter that runs this."""
-    return [shutil.which("PythonSlicer") or sys.executable, "-m", "QSMReconstructionCore"]
+def core_command(core: str) -> list[str]:
+    """How to start a core: with the Python of the application, or else with the interpreter that runs this."""
+    return [shutil.which("PythonSlicer") or sys.executable, "-m", core]
 
 
 class Engine:
@@ -43,17 +47,20 @@ class Engine:
     ----------
     arguments : sequence of str
         Of the command line of the core; it must report its progress as JSON.
+    core : str
+        Package of the core, which this application can import.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        paths = [str(_CORE_FOLDER), os.environ.get("PYTHONPATH", "")]
+    def __init__(self, arguments: Sequence[str], core: str = RECONSTRUCTION) -> None:
+        own_folder = Path(importlib.util.find_spec(core).origin).parent.parent
+        paths = dict.fromkeys([str(own_folder), str(_CORE_FOLDER), os.environ.get("PYTHONPATH", "")])
         environment = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONIOENCODING": "utf-8"}
         if os.name == "nt":
             own = {"creationflags": subprocess.CREATE_NO_WINDOW}
         else:
             own = {"start_new_session": True}  # so that the launcher and the interpreter it starts end together
         self._process = subprocess.Popen(
-            [*core_command(), *arguments], env={**os.environ, **environment}, bufsize=0, stdin=subprocess.DEVNULL,
+            [*core_command(core), *arguments], env={**os.environ, **environment}, bufsize=0, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **own,
         )  # fmt: skip
         self._reports, self._messages = _Lines(self._process.stdout), _Lines(self._process.stderr)

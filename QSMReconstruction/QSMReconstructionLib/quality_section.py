@@ -47,7 +47,7 @@ class QualitySection:
             self.ui.qualityLabel.text = _("There is no result yet.")
             self.ui.qualityLabel.toolTip = ""
             return
-        verdicts = [_verdict(entry) for entry in json.loads(text)]
+        verdicts = [Verdict.from_dict(entry) for entry in json.loads(text)]
         region = node.GetAttribute("QSM.Reference")
         title = _("{name}, relative to: {region}").format(name=node.GetName(), region=region)
         self.ui.qualityLabel.text = f"<p>{escape(title)}</p>{verdict_lines(verdicts)}"
@@ -83,10 +83,3 @@ class QualitySection:
 
     def _compare(self) -> None:
         compare(self._result)
-
-
-def _verdict(entry: dict) -> Verdict:
-    return Verdict(
-        entry["Name"], entry["Title"], entry["Level"], entry["Explanation"], entry.get("Action", ""),
-        entry.get("Value"), entry.get("Unit", ""), entry.get("CautionLimit"), entry.get("BadLimit"),
-    )  # fmt: skip

@@ -73,7 +73,9 @@ def run(options: argparse.Namespace) -> None:
     susceptibility = read_map(options.map, options.map_unit)
     grid = susceptibility.grid
     atlas = read_atlas(options.atlas)
-    print(f"Atlas: {atlas.name} {atlas.version}".rstrip() + f". License: {atlas.license}. Cite: {atlas.citation}")
+    told = sys.stderr if options.progress == "json" else sys.stdout  # which then holds nothing but progress
+    terms = f"Atlas: {atlas.name} {atlas.version}".rstrip() + f". License: {atlas.license}. Cite: {atlas.citation}"
+    print(terms, file=told)
     t1w, t1w_grid = read_nifti(options.t1w) if options.t1w else (None, None)
     mask = _on_grid(susceptibility, "mask", options.mask)
     subject = Subject(
@@ -100,7 +102,7 @@ def run(options: argparse.Namespace) -> None:
             json.dumps(_provenance(options, atlas, found), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
     count = len(np.unique(found.labels)) - 1
-    print(f"Labeled {count} of {len(found.names)} regions: {options.out / 'labels.nii.gz'}")
+    print(f"Labeled {count} of {len(found.names)} regions: {options.out / 'labels.nii.gz'}", file=told)
     for verdict in found.verdicts:
         if verdict.level not in (GOOD, NOT_ASSESSED):
             print(f"{verdict.level.capitalize()}: {verdict.sentence}", file=sys.stderr)

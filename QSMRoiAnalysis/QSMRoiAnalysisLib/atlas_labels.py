@@ -19,7 +19,7 @@ from QSMReconstructionCore.progress import Progress, no_progress, part_of
 from QSMReconstructionCore.quality.verdict import GOOD, NOT_ASSESSED, Verdict
 from QSMReconstructionLib.changes import all_or_nothing, detached_node
 from QSMReconstructionLib.geometry import grid_of, ijk_to_ras
-from QSMRoiAnalysisCore.atlas.atlas import Atlas, read_atlas
+from QSMRoiAnalysisCore.atlas.atlas import Terms, read_atlas, read_terms
 from QSMRoiAnalysisCore.atlas.labeling import Labeling, label
 from QSMRoiAnalysisCore.atlas.registration import read_transforms, write_transform
 from QSMRoiAnalysisCore.atlas.subject import Subject
@@ -27,6 +27,7 @@ from QSMRoiAnalysisCore.laterality import split_side
 from QSMRoiAnalysisCore.maps import UNITS
 from QSMRoiAnalysisCore.regions import check_same_grid
 
+from .labeling_process import label_apart
 from .maps import map_from_node
 from .tables import place_beside
 
@@ -61,7 +62,8 @@ class AtlasLabels:
 
 
 def label_from_atlas(
-    volume, folder: str | os.PathLike, *, magnitude=None, t1w=None, transform=None, progress: Progress = no_progress
+    volume, folder: str | os.PathLike, *, magnitude=None, t1w=None, transform=None, progress: Progress = no_progress,
+    apart: bool = False,
 ) -> AtlasLabels:
     """Label the regions of a map by an atlas, and add them to the scene.
 
@@ -80,6 +82,8 @@ def label_from_atlas(
         Nothing is registered then.
     progress : callable
         Called with the fraction done and a message; may raise `Cancelled`.
+    apart : bool
+        Compute in a process of its own, and call `progress` many times a second meanwhile.
 
     Returns
     -------
@@ -92,20 +96,25 @@ def label_from_atlas(
     """
     subject = _subject(volume, magnitude, t1w)
     given = None if transform is None else _to_template(transform)
+    terms = read_terms(folder)
     progress(0.0, "reading the atlas")
-    atlas = read_atlas(folder)
-    found = label(subject, atlas, transform=given, progress=part_of(progress, 0.05, 0.95))
+    compute = label_apart if apart else _label_here
+    found = compute(subject, folder, given, part_of(progress, 0.05, 0.95))
     progress(0.95, "adding the segments")
     if not volume.GetScene():  # removed meanwhile, by a user who was not made to wait
         raise ValueError(f"The map '{volume.GetName()}' was removed while it was labeled. Nothing was added.")
     with all_or_nothing(slicer.mrmlScene):
-        node = transform or _add_transform(found, f"{volume.GetName()} {atlas.name} transform")
-        labels = AtlasLabels(_add_segmentation(found, atlas, volume), node, found.verdicts)
-        _set_provenance(labels, atlas, volume)
+        node = transform or _add_transform(found, f"{volume.GetName()} {terms.name} transform")
+        labels = AtlasLabels(_add_segmentation(found, terms, volume), node, found.verdicts)
+        _set_provenance(labels, terms, volume)
         for added in (labels.segmentation, node):
             place_beside(added, volume)
         progress(1.0, "")
     return labels
+
+
+def _label_here(subject: Subject, folder: str | os.PathLike, transform, progress: Progress) -> Labeling:
+    return label(subject, read_atlas(folder), transform=transform, progress=progress)
 
 
 def _subject(volume, magnitude, t1w) -> Subject:
@@ -152,7 +161,7 @@ def _add_transform(found: Labeling, name: str):
     return slicer.mrmlScene.AddNode(node)
 
 
-def _add_segmentation(found: Labeling, atlas: Atlas, volume):
+def _add_segmentation(found: Labeling, terms: Terms, volume):
     """A segmentation whose segments share one image of labels, since they do not overlap."""
     image = _label_image(found.labels, ijk_to_ras(volume))
     representation = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
@@ -166,7 +175,7 @@ def _add_segmentation(found: Labeling, atlas: Atlas, volume):
         segment.SetColor(*colorsys.hsv_to_rgb(hue, 0.6, 0.9))
         segment.AddRepresentation(representation, image)
         node.GetSegmentation().AddSegment(segment)
-    node.SetName(slicer.mrmlScene.GenerateUniqueName(f"{volume.GetName()} {atlas.name} regions"))
+    node.SetName(slicer.mrmlScene.GenerateUniqueName(f"{volume.GetName()} {terms.name} regions"))
     slicer.mrmlScene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
@@ -186,14 +195,14 @@ def _label_image(labels: np.ndarray, matrix: np.ndarray):
     return image
 
 
-def _set_provenance(labels: AtlasLabels, atlas: Atlas, volume) -> None:
+def _set_provenance(labels: AtlasLabels, terms: Terms, volume) -> None:
     node = labels.segmentation
     node.SetNodeReferenceID("QSM.MapNode", volume.GetID())
     node.SetNodeReferenceID("QSM.AtlasTransform", labels.transform.GetID())
     attributes = {
-        "QSM.Atlas": f"{atlas.name} {atlas.version}".strip(),
-        "QSM.AtlasLicense": atlas.license,
-        "QSM.AtlasCitation": atlas.citation,
+        "QSM.Atlas": f"{terms.name} {terms.version}".strip(),
+        "QSM.AtlasLicense": terms.license,
+        "QSM.AtlasCitation": terms.citation,
         "QSM.Remarks": " ".join(labels.notes),
         "QSM.Version": __version__,
     }

@@ -19,8 +19,7 @@ from .atlas_labels import AtlasLabels
 class AtlasSection:
     """Labels the regions of the map that the panel has chosen.
 
-    It runs in the application, which handles events at each step of the registration: tenths of a second apart in maps
-    of 2 mm, up to about 5 s of computing in maps of 1 mm, where it takes some 25 s in all.
+    The registration runs in a process of its own. The application handles events meanwhile.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def quick_engine(monkeypatch):
 
     def use(stop_at: str) -> None:
         command = [sys.executable, str(REPOSITORY / "Testing" / "quick_engine.py"), stop_at]
-        monkeypatch.setattr(engine, "core_command", lambda: command)
+        monkeypatch.setattr(engine, "core_command", lambda core: command)
 
     use("-")
     return use

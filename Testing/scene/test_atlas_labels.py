@@ -1,5 +1,7 @@
 """Regions from an atlas on a real MRML scene: nodes and a folder in, a segmentation and a transform out."""
 
+import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +101,35 @@ def test_regions_become_segments_and_the_registration_a_transform(study, logic):
     assert segmentation.GetNodeReference("QSM.AtlasTransform") is labels.transform
     assert segmentation.GetAttribute("QSM.Remarks") == " ".join(labels.notes)
     assert {verdict.name for verdict in labels.verdicts} >= {"deformation", "brain_overlap", "sides"}
+
+
+def test_a_process_of_its_own_labels_as_this_one_does_and_reports_meanwhile(study, logic):
+    here = logic.labelFromAtlas(study.map, study.folder, magnitude=study.magnitude)
+    reports = []
+    apart = logic.labelFromAtlas(
+        study.map, study.folder, magnitude=study.magnitude, apart=True,
+        progress=lambda *said: reports.append((time.monotonic(), *said)),
+    )  # fmt: skip
+    nodes = here.segmentation, apart.segmentation
+    for pair in zip(*(node.GetSegmentation().GetSegmentIDs() for node in nodes), strict=True):
+        first, second = (
+            slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, study.map)
+            for node, segment_id in zip(nodes, pair)
+        )
+        assert first.any() and np.array_equal(first, second)
+    assert here.verdicts == apart.verdicts
+    times, fractions, messages = zip(*reports)
+    assert np.median(np.diff(times)) < 0.1 and len(set(messages)) > 4
+    assert list(fractions) == sorted(fractions) and fractions[-1] == 1
+
+
+def test_what_the_process_of_its_own_refuses_is_said_in_its_sentence(study, logic, tmp_path):
+    shutil.copytree(study.folder, tmp_path / "atlas")
+    (tmp_path / "atlas" / "labels.nii.gz").unlink()
+    before = contents()
+    with pytest.raises(ValueError, match="labels.nii.gz does not exist, but atlas.json names it"):
+        logic.labelFromAtlas(study.map, tmp_path / "atlas", magnitude=study.magnitude, apart=True)
+    assert contents() == before
 
 
 def test_hardened_on_the_template_the_transform_brings_it_onto_the_subject(study, logic, head):

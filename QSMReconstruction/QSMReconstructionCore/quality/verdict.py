@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,14 @@ class Verdict:
             "Action": self.action,
         }  # fmt: skip
         return {key: value for key, value in entries.items() if value not in (None, "")}
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Verdict:
+        """The verdict that `as_dict` has written."""
+        return cls(
+            entry["Name"], entry["Title"], entry["Level"], entry["Explanation"], entry.get("Action", ""),
+            entry.get("Value"), entry.get("Unit", ""), entry.get("CautionLimit"), entry.get("BadLimit"),
+        )  # fmt: skip
 
 
 def level_of(value: float, caution: float, bad: float) -> str:

@@ -77,6 +77,22 @@ class Atlas:
         return tuple(sorted(self.names))
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What an atlas is called and the terms under which it may be used."""
+
+    name: str
+    version: str
+    license: str
+    citation: str
+
+
+def read_terms(folder: str | Path) -> Terms:
+    """The terms of the atlas in a folder, without a look at the images; errors as `read_description`."""
+    facts = read_description(folder)
+    return Terms(*(str(facts.get(name, "")) for name in ("Name", "Version", "License", "Citation")))
+
+
 def read_description(folder: str | Path) -> dict[str, Any]:
     """What the file `atlas.json` of a folder says, license and citation among it, without a look at the images.
 
