@@ -24,8 +24,8 @@ def add_command(commands) -> None:
     action.set_defaults(command=run_import)
     action.add_argument(
         "source",
-        help="folder, .zip, .whl, .xml of FSL, or installed Python package; names of labels as dseg.tsv, table, color "
-        "table of FreeSurfer, Slicer or ITK-SNAP, or XML",
+        help="folder, .zip, .whl, image in its folder, .xml of FSL, or installed Python package; names of labels as "
+        "dseg.tsv, table, color table of FreeSurfer, Slicer or ITK-SNAP, or XML",
     )
     action.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the atlas")
     action.add_argument(

@@ -14,6 +14,7 @@ from QSMReconstructionLib.verdict_lines import in_full, problem_line, request_li
 from QSMRoiAnalysisCore.atlas.atlas import read_description
 
 from .atlas_labels import AtlasLabels
+from .import_box import ImportBox
 
 
 class AtlasSection:
@@ -37,6 +38,7 @@ class AtlasSection:
         self._running = self._cancelled = False
         ui.atlasFolderPathLineEdit.filters = ctk.ctkPathLineEdit.Dirs
         ui.atlasFolderPathLineEdit.connect("currentPathChanged(QString)", self._folder_chosen)
+        self._import = ImportBox(ui, self._folder_chosen)
         ui.labelButton.connect("clicked(bool)", lambda checked: self._start())
         ui.cancelLabelingButton.connect("clicked(bool)", lambda checked: self.cancel())
         self._show_running()

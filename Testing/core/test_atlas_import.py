@@ -106,6 +106,11 @@ def test_an_installed_package_is_found_by_its_name(home, tmp_path, monkeypatch):
     assert imported("source", tmp_path / "atlas").regions[75] == "Caudate_LH"
 
 
+def test_an_image_stands_for_its_folder(home, tmp_path):
+    two_atlases(home)
+    assert imported(home / "musus.nii.gz", tmp_path / "atlas").regions[75] == "Caudate_left"
+
+
 def test_probabilities_of_fsl_in_percent_become_parts_of_one(home, tmp_path):
     write_fsl(home, kind="Probabalistic", images=False)
     percent = np.stack([0 * T1W, 80 * (LABELS == 75), 60 * (LABELS == 76)]).astype(np.float32)

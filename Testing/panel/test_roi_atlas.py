@@ -114,6 +114,27 @@ def test_labeling_adds_the_regions_and_they_can_be_measured(panel, subject, fold
     whole_panel(panel, screenshot, "roi_atlas_labeled")
 
 
+def test_an_atlas_is_imported_by_a_click_when_its_terms_are_stated(panel, subject, folder, tmp_path, screenshot):
+    ui = panel.ui
+    panel.ui.mapSelector.setCurrentNode(subject[0])
+    ui.importGroupBox.collapsed = False
+    assert not ui.importButton.enabled and "distribute" in ui.importButton.toolTip
+    ui.importSourcePathLineEdit.currentPath = str(folder / "labels.nii.gz")
+    ui.importTemplatePathLineEdit.currentPath = str(folder / "T2starw.nii.gz")
+    ui.importContrastComboBox.currentText = "T2starw"
+    ui.importFolderPathLineEdit.currentPath = str(tmp_path / "mine")
+    assert ui.importButton.toolTip == "State the license of the atlas"
+    ui.importLicenseLineEdit.text = "CC0 <1.0>"
+    ui.importCitationLineEdit.text = "Nobody 2026"
+    ui.importButton.click()
+    assert f"labels: {len(small_atlas.NUCLEI)} regions were imported." in ui.importMessageLabel.text
+    assert ui.atlasFolderPathLineEdit.currentPath == str(tmp_path / "mine") and ui.labelButton.enabled
+    assert "License: CC0 &lt;1.0&gt;" in ui.atlasTermsLabel.text
+    whole_panel(panel, screenshot, "roi_atlas_imported")
+    ui.importButton.click()
+    assert "holds files already" in ui.importMessageLabel.text
+
+
 def test_cancel_ends_the_registration_and_the_scene_is_as_it_was(panel, subject, folder, screenshot, meanwhile):
     choose(panel, subject, folder)
     ui, seen = panel.ui, []

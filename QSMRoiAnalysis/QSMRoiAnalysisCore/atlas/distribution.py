@@ -44,6 +44,11 @@ class Drawn:
     source: Path
 
 
+def is_part(source: str | Path) -> bool:
+    """Whether a source is an image or an XML file of FSL, whose folder holds what belongs to it."""
+    return str(source).lower().endswith((*_IMAGES, ".xml")) and Path(source).is_file()
+
+
 @contextlib.contextmanager
 def opened(source: str | Path) -> Iterator[Path]:
     """The folder of a distribution: a folder as it is, an archive (.zip, .whl) unpacked for the time of the context.
@@ -51,7 +56,7 @@ def opened(source: str | Path) -> Iterator[Path]:
     Parameters
     ----------
     source : path or str
-        A folder, an archive, a single file of FSL (.xml), or the name of an installed Python package.
+        A folder, an archive, an image or XML file of FSL in a folder, or the name of an installed Python package.
 
     Raises
     ------
@@ -61,7 +66,7 @@ def opened(source: str | Path) -> Iterator[Path]:
     path = Path(source)
     if path.is_dir():
         yield path
-    elif path.suffix.lower() == ".xml" and path.is_file():
+    elif is_part(source):
         yield path.parent
     elif path.is_file():
         with tempfile.TemporaryDirectory() as folder:

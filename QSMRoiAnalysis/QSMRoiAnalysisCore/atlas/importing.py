@@ -18,7 +18,7 @@ from QSMReconstructionCore.io.staging import staged_folder
 from ..regions import GRID_TOLERANCE
 from ..table import MISSING, plain_text, write_cells
 from .atlas import CONTRASTS, DESCRIPTION, read_atlas
-from .distribution import Drawn, find_drawn, license_files, opened
+from .distribution import Drawn, find_drawn, is_part, license_files, opened
 from .images import image_of, resampled
 
 
@@ -62,9 +62,9 @@ def import_atlas(
     Parameters
     ----------
     source : path or str
-        Folder, archive (.zip, .whl), XML file of FSL, or installed Python package with an image of labels and the list
-        that names them: a `dseg.tsv` of BIDS and TemplateFlow, a table, a color table of FreeSurfer, Slicer or
-        ITK-SNAP, or an XML file of FSL.
+        Folder, archive (.zip, .whl), installed Python package, XML file of FSL, or the image itself in its folder: an
+        image of labels and the list that names them, which is a `dseg.tsv` of BIDS and TemplateFlow, a table, a color
+        table of FreeSurfer, Slicer or ITK-SNAP, or an XML file of FSL.
     out : path
         New folder.
     license, citation : str
@@ -97,9 +97,8 @@ def import_atlas(
     out = Path(out)
     if out.exists() and any(out.iterdir()):
         raise ValueError(f"{out} holds files already. Choose a new folder.")
-    chosen_xml = Path(source).name if str(source).lower().endswith(".xml") else labels
     with opened(source) as folder, staged_folder(out) as stage:
-        drawn = find_drawn(folder, chosen_xml, lookup)
+        drawn = find_drawn(folder, Path(source).name if is_part(source) else labels, lookup)
         values, grid = read_nifti(drawn.image)
         notes = [f"The source has the license file {path.name}; read whether it is that of the atlas."
                  for path in license_files(folder)[:3]]  # fmt: skip
