@@ -8,21 +8,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from QSMReconstructionCore.grid import Grid
 
 from . import subregions
 from .affected import read_more_affected
-from .cortical_depth import layers
 from .descriptors import DESCRIPTORS
 from .histogram import HistogramBin, histogram
 from .lookup import read_lookup
 from .maps import UNITS, ParameterMap, SusceptibilityMap, read_map
 from .measures import Measurement, measure, measure_parameter
 from .norms import read_norms
+from .parts import PARTS, parts_of
 from .profiles import ProfileStep, profiles
-from .regions import Region, find_regions, regions_from_labels, volume_on
+from .regions import Region, regions_from_labels, volume_on
 from .remarks import absent, remarks
 from .request import Request
 from .table import write_table
@@ -67,30 +65,11 @@ def add_command(commands) -> None:
 
 
 def _add_region_options(group) -> None:
-    group.add_argument(
-        "--group", action="append", default=[], metavar="NAME=A+B",
-        help="also measure several structures as one, on each side: Striatum=Caudate+Putamen (repeatable)",
-    )
-    group.add_argument(
-        "--thirds", action="append", default=[], metavar="NAME", help="also measure thirds along the long axis"
-    )
-    group.add_argument(
-        "--quadrants", action="append", default=[], metavar="NAME",
-        help="also measure rostral and caudal, ventral and dorsal parts of a region of the brain stem",
-    )
-    group.add_argument(
-        "--below", action="append", default=[], metavar="NAME=OTHER[:MM]",
-        help="also measure the part inferior to another region, at most MM far down: SN=Red nucleus:4",
-    )
-    group.add_argument(
-        "--slab", action="append", default=[], metavar="NAME=LOW:HIGH",
-        help="also measure the part between two heights in mm (RAS): Precentral=40:60",
-    )
-    group.add_argument(
-        "--layers", action="append", default=[], metavar="NAME=INNER:OUTER",
-        help="also measure the deep, middle and superficial layer of the cortex between two tissues: "
-        "Precentral=White matter:CSF (voxels of 0.7 mm or less)",
-    )
+    for part in PARTS.values():
+        group.add_argument(
+            f"--{part.name}", action="append", default=[], metavar=part.form,
+            help=f"also measure {part.description} (repeatable)",
+        )
     group.add_argument(
         "--erode", type=float, default=0.0, metavar="MM",
         help="leave out the voxels within MM of the surface of each labeled region; adds the column erosion_mm",
@@ -161,7 +140,7 @@ def run(options: argparse.Namespace) -> None:
     labeled = regions
     if options.erode:
         regions = tuple(subregions.eroded(region, grid, options.erode) for region in regions)
-    derived = _derived(regions, options, grid)
+    derived = parts_of(regions, {name: getattr(options, name) for name in PARTS}, grid)
     regions = (*regions, *derived)
     request = _request(options, grid)
     rows = measure(susceptibility, regions, reference=options.reference, unit=options.unit, request=request)
@@ -204,52 +183,6 @@ def run(options: argparse.Namespace) -> None:
         )
     for note in notes:
         print(f"Note: {note}", file=sys.stderr)
-
-
-def _derived(regions: Sequence[Region], options: argparse.Namespace, grid: Grid) -> tuple[Region, ...]:
-    """The groups and parts that the options ask for; a part may be one of a group."""
-    groups: list[Region] = []
-    for text in options.group:
-        name, members = _halves("--group", text)
-        groups += subregions.grouped(regions, name, [one.strip() for one in members.split("+")], grid)
-    regions, more = [*regions, *groups], groups.copy()
-    for name in options.thirds:
-        more += [part for region in find_regions(regions, name) for part in subregions.thirds(region, grid)]
-    for name in options.quadrants:
-        more += [part for region in find_regions(regions, name) for part in subregions.quadrants(region, grid)]
-    for text in options.below:
-        name, other = _halves("--below", text)
-        other, _, thickness = other.partition(":")
-        limit = _number("--below", thickness) if thickness else np.inf
-        bottoms = find_regions(regions, other.strip())
-        for region in find_regions(regions, name):
-            bottom = next((one for one in bottoms if one.side == region.side), bottoms[0])
-            more.append(subregions.below(region, bottom, grid, limit))
-    for text in options.slab:
-        name, planes = _halves("--slab", text)
-        low, _, high = planes.partition(":")
-        low, high = _number("--slab", low), _number("--slab", high)
-        more += [subregions.slab(region, grid, low, high) for region in find_regions(regions, name)]
-    for text in options.layers:
-        name, tissues = _halves("--layers", text)
-        under, _, above = (one.strip() for one in tissues.partition(":"))
-        inner, outer = find_regions(regions, under), find_regions(regions, above)
-        more += [part for region in find_regions(regions, name) for part in layers(region, inner, outer, grid)]
-    return tuple(more)
-
-
-def _halves(option: str, text: str) -> tuple[str, str]:
-    name, equals, rest = text.partition("=")
-    if not (equals and name.strip() and rest.strip()):
-        raise ValueError(f"{option} must be a name, =, and what it is made of, but got {text!r}.")
-    return name.strip(), rest.strip()
-
-
-def _number(option: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{option} needs a number of mm, but got {text!r}.") from None
 
 
 def _request(options: argparse.Namespace, grid: Grid) -> Request:
