@@ -34,6 +34,14 @@ def test_the_layout_has_the_views_of_slicer_with_their_real_logics(application, 
     assert red.mrmlSliceNode().GetFieldOfView()[0] >= 10  # mm, the width of the volume
 
 
+def test_a_layout_that_a_module_of_slicer_chose_has_its_views(application, scene):
+    layout = application.layoutManager()
+    layout.layoutLogic().GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutTwoOverTwoView)
+    assert sorted(layout.sliceViewNames()) == ["Green", "Red", "Slice4", "Yellow"]
+    assert layout.sliceWidget("Slice4").sliceLogic().GetSliceNode().GetLayoutName() == "Slice4"
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+
+
 def test_a_three_d_view_has_its_camera(application, scene):
     layout = application.layoutManager()
     layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)

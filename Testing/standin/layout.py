@@ -116,9 +116,8 @@ class qSlicerLayoutManager(QObject):
     def setLayout(self, layout: int):
         """Arrange the views."""
         self._logic.GetLayoutNode().SetViewArrangement(layout)
-        for node in self._nodes("vtkMRMLSliceNode"):
-            if node.GetID() not in self._widgets:
-                self._widgets[node.GetID()] = self._slice_widget(node)
+        for name in self.sliceViewNames():
+            self.sliceWidget(name)
         for node in self._nodes("vtkMRMLViewNode"):
             if slicer.modules.cameras.logic().GetViewActiveCameraNode(node) is None:
                 camera = node.GetScene().AddNewNodeByClass("vtkMRMLCameraNode", "Camera")
@@ -144,8 +143,12 @@ class qSlicerLayoutManager(QObject):
 
     def sliceWidget(self, name):
         """The slice view of a name, or None."""
-        found = [node for node in self._nodes("vtkMRMLSliceNode") if node.GetLayoutName() == name]
-        return self._widgets[found[0].GetID()] if found else None
+        for node in self._nodes("vtkMRMLSliceNode"):
+            if node.GetLayoutName() == name:
+                if node.GetID() not in self._widgets:  # the layout node can be changed without this object
+                    self._widgets[node.GetID()] = self._slice_widget(node)
+                return self._widgets[node.GetID()]
+        return None
 
     def threeDWidget(self, index):
         """A 3D view by its number, or None."""
