@@ -8,12 +8,13 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from QSMReconstructionCore.quality import protocol
+from QSMReconstructionCore.quality import Verdict
 
 from .between_events import BetweenEvents
 from .echo_table import EchoTable
 from .echoes import Scan, known_echo_times
 from .engine import Report
+from .glance import first_verdicts
 from .scan_folder import FoundScan, ReadScan, ScanFolder
 from .study import StillMissingError, echoes_of, is_sequence, scan_of
 from .verdict_lines import in_full, problem_line, request_line, verdict_lines
@@ -42,6 +43,7 @@ class StudySection:
         self.ui = ui
         #: Role -> what the tool tip of its selector says before the name, which may be too long to be read there.
         self._selectors = {role: getattr(ui, f"{role}Selector").toolTip for role in ("magnitude", "phase")}
+        self._judged: tuple[tuple, list[Verdict]] = ((), [])
         self._folder: ScanFolder | None = None
         self._reading = BetweenEvents()
         self.scan: Scan | None = None
@@ -60,8 +62,11 @@ class StudySection:
         ui = self.ui
         self.scan, self.missing = None, ""
         line = problem_line
+        verdicts: list[Verdict] = []
         try:
-            self.scan = scan_of(parameters)
+            scan = scan_of(parameters)
+            verdicts = self._verdicts_on(scan)
+            self.scan = scan
         except StillMissingError as request:
             self.missing, line = str(request), request_line
         except ValueError as reason:
@@ -81,12 +86,19 @@ class StudySection:
             value = getattr(ui, f"{name}Value")
             value.visible = getattr(ui, f"{name}ValueLabel").visible = bool(value.text)
         if scan:
-            verdicts = [check(scan) for check in protocol.CHECKS]
             ui.studyVerdictsLabel.text = verdict_lines(verdicts)
             ui.studyVerdictsLabel.toolTip = in_full(verdicts)
         else:
             ui.studyVerdictsLabel.text = line(self.missing)
             ui.studyVerdictsLabel.toolTip = ""
+
+    def _verdicts_on(self, scan: Scan) -> list[Verdict]:
+        """Verdicts on a scan. Those of the last one are kept, because most changes of parameters are none to them."""
+        modified = [image.GetMTime() for image in scan.magnitude]  # no two changes have the same number
+        facts = (modified, scan.echo_times, scan.field_strength, scan.imaging_frequency, scan.grid, scan.protocol)
+        if facts != self._judged[0]:
+            self._judged = facts, first_verdicts(scan)
+        return self._judged[1]
 
     def open(self, folder) -> None:
         """Read the scan in a folder into the scene and choose it; if there are several, offer them."""

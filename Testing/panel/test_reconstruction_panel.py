@@ -149,6 +149,25 @@ class TestTheStudy:
         assert column(ready_panel, 3) == ["4", "12", "20"]
         assert ui.applyButton.enabled
 
+    def test_is_glanced_at_when_it_is_chosen(self, panel, scene):
+        from dataclasses import replace
+
+        from QSMReconstructionCore import head_phantom
+        from QSMReconstructionLib.scans import add_scan
+
+        scan = head_phantom(shape=(45, 54, 45), spacing=(4.0, 4.0, 4.0)).acquisition
+        choose(panel, *add_scan(scan, "Head"))
+        told = panel.ui.studyVerdictsLabel
+        assert "<b>Good:</b>" in told.text and "Order of the echoes, Decay of the magnitude" in told.text
+        order = [1, 0, 2, 3, 4]
+        choose(panel, *add_scan(replace(scan, magnitude=scan.magnitude[order], phase=scan.phase[order]), "Swapped"))
+        assert "<b>Order of the echoes.</b> The magnitude grows from one echo to the next" in told.text
+        assert panel.ui.applyButton.enabled
+        magnitude, phase = add_scan(scan, "Other way")
+        choose(panel, phase, magnitude)
+        assert "Check that magnitude and phase are not swapped." in told.text
+        assert not panel.ui.applyButton.enabled
+
     def test_of_volumes_is_put_together_echo_by_echo(self, panel, volumes):
         ui = panel.ui
         choose(panel, volumes[0], volumes[1])

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ..reconstruction import Reconstruction
 
 __all__ = [
-    "BAD", "CAUTION", "GOOD", "LEVELS", "NOT_ASSESSED", "Verdict", "assess_acquisition", "assess_reconstruction",
+    "BAD", "CAUTION", "GOOD", "LEVELS", "NOT_ASSESSED", "Verdict", "assess_acquisition", "assess_magnitude",
+    "assess_reconstruction",
 ]  # fmt: skip
 
 
@@ -45,6 +46,19 @@ def assess_acquisition(acquisition: Acquisition, *, preview: bool = True) -> tup
     if preview:
         told += _previewed(acquisition)
     return tuple(told)
+
+
+def assess_magnitude(acquisition: Acquisition) -> tuple[Verdict, ...]:
+    """The part of `assess_acquisition` that needs neither the phase nor neighbors: echoes in order, and their decay.
+
+    Every n-th voxel of a scan will do, so a program can ask for it whenever an echo time is changed. Nothing but
+    magnitude, grid, echo times and field strength is looked at.
+    """
+    sample = Sample(acquisition)
+    return tuple(
+        question.judged(measure(sample) if sample.tells else "Too few voxels give signal.")
+        for question, measure in ((echoes.ORDER, echoes.largest_growth), (echoes.DECAY, echoes.unlikeliness_of_decay))
+    )
 
 
 def _previewed(acquisition: Acquisition) -> list[Verdict]:
