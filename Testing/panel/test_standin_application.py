@@ -34,6 +34,26 @@ def test_the_layout_has_the_views_of_slicer_with_their_real_logics(application, 
     assert red.mrmlSliceNode().GetFieldOfView()[0] >= 10  # mm, the width of the volume
 
 
+@pytest.mark.parametrize(
+    "dialog, method", [("QFileDialog", "getOpenFileName"), ("QMessageBox", "question"), ("QInputDialog", "getText")]
+)
+def test_a_dialog_that_waits_for_a_person_says_so_instead(application, dialog, method):
+    import qt
+
+    with pytest.raises(NotStoodIn, match=f"{dialog}.{method} waits for a person"):
+        getattr(getattr(qt, dialog), method)(None, "Title")
+
+
+def test_an_own_dialog_that_waits_says_so_too(application):
+    import qt
+
+    class Question(qt.QDialog):
+        """As modules define them."""
+
+    with pytest.raises(NotStoodIn, match="waits for a person"):
+        Question().exec_()
+
+
 def test_a_layout_that_a_module_of_slicer_chose_has_its_views(application, scene):
     layout = application.layoutManager()
     layout.layoutLogic().GetLayoutNode().SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutTwoOverTwoView)

@@ -35,8 +35,9 @@ Limits
 * Of Slicer's own modules there are the logics and no panels; of its command line modules those in `cli_modules`; of
   the DICOM browser what its plugins see, on top of a database that reads headers when asked; of the Sample Data module
   its list, from which nothing is downloaded: self-tests that need data from the network stop with a sentence.
+* Dialogs that wait for a person say so by `NotStoodIn` (`modal_dialogs`); a test replaces them by an answer.
 * Files are read and written by the storage nodes of the usual types (`input_output`), and by readers of scripted
-  modules. Dialogs, subject hierarchy plugins, Segment Editor effects, writers of scripted modules and
+  modules. Dialogs of Slicer, subject hierarchy plugins, Segment Editor effects, writers of scripted modules and
   `slicer.packaging` are not there; plugins and effects can be registered, and nothing calls them.
 * Enumerations of Qt are Python enumerations here and integers in Slicer: module code must not mix the two.
 * `sizeHint` and `minimumSizeHint` are methods here and attributes in Slicer.

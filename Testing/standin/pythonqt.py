@@ -13,6 +13,7 @@ from .qt_attributes import QT_MODULES, adopt_pythonqt_attributes  # noqa: E402  
 adopt_pythonqt_attributes()
 
 from . import ctk_widgets  # noqa: E402  (its properties must find the classes changed)
+from .modal_dialogs import refuse_to_wait  # noqa: E402
 from .qt5 import add_qt5_names  # noqa: E402
 from .ui_files import QUiLoader  # noqa: E402
 
@@ -27,4 +28,5 @@ def _module(title: str, contents: dict) -> types.ModuleType:
 qt = _module("qt", {name: getattr(source, name) for source in QT_MODULES for name in dir(source)})
 qt.QUiLoader = QUiLoader
 add_qt5_names(qt)
+refuse_to_wait()
 ctk = _module("ctk", {name: value for name, value in vars(ctk_widgets).items() if name.startswith("ctk")})
