@@ -62,6 +62,9 @@ class QSMRoiAnalysisParameterNode:
     exclude - name of the region not to measure anywhere; empty for none
     r2star - whether to measure the R2* map of the same reconstruction too
     otherMap - another map to measure in the same regions
+    norms - table of healthy controls; empty for none
+    age - of the subject, in years; 0 where it is not stated
+    parts - groups and parts to measure as well, as JSON: kind of part to lines of its form
     """
 
     map: vtkMRMLScalarVolumeNode
@@ -81,6 +84,9 @@ class QSMRoiAnalysisParameterNode:
     exclude: str
     r2star: bool = False
     otherMap: vtkMRMLScalarVolumeNode
+    norms: str
+    age: Annotated[float, WithinRange(0, 120)] = 0.0
+    parts: str
 
 
 class QSMRoiAnalysisWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -214,7 +220,7 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
 
     def measure(
         self, mapNode, segmentationNode, *, reference=None, unit="ppm", tableNode=None, mask=None, measures=(),
-        neighbor="", noise=None, erosion=0.0, exclude="", others=(),
+        neighbor="", noise=None, erosion=0.0, exclude="", others=(), parts=None, norms="", age=0.0,
     ):
         """Measure every segment of a segmentation on a susceptibility map.
 
@@ -245,6 +251,13 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
             Name of the segment whose voxels are measured in no region, such as veins.
         others : sequence of vtkMRMLScalarVolumeNode
             Maps of other quantities on the same voxels, such as R2*, to measure in the same regions as further rows.
+        parts : dict of str to list of str, optional
+            Groups and parts to measure as well: {"thirds": ["Putamen"], "group": ["Striatum=Caudate+Putamen"]}; see
+            `QSMRoiAnalysisCore.parts`.
+        norms : path
+            Table of healthy controls, for the measures of the high-iron part.
+        age : float
+            Of the subject, in years, for the norms.
 
         Returns
         -------
@@ -263,7 +276,7 @@ class QSMRoiAnalysisLogic(ScriptedLoadableModuleLogic):
         began = time.monotonic()
         rows, limits = measure_nodes(
             mapNode, segmentationNode, reference=reference, unit=unit, mask=mask, measures=measures, neighbor=neighbor,
-            noise=noise, erosion=erosion, exclude=exclude, others=others,
+            noise=noise, erosion=erosion, exclude=exclude, others=others, parts=parts, norms=norms, age=age,
         )
         tableNode = add_table(rows, limits, mapNode, segmentationNode, tableNode)
         logging.info(f"Measured {len(rows)} regions of '{mapNode.GetName()}' in {time.monotonic() - began:.1f} s")

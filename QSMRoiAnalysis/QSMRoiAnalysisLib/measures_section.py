@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
+import ctk
 import qt
 from slicer.i18n import tr as _
 
 from QSMReconstructionLib.compare import map_of
 from QSMRoiAnalysisCore.descriptors import DESCRIPTORS
+from QSMRoiAnalysisCore.parts import PARTS
 
 from .segments import region_names
 
@@ -14,7 +18,10 @@ from .segments import region_names
 _AUTOMATIC = {"erosion_mm"}
 #: What descriptors can need and the panel can give -> what to tell who has not chosen it. What needs more is for
 #: studies, which are measured on the command line.
-_CHOICES = {"": "", "neighbor": _("Choose the neighbor below"), "noise": _("Choose the map of the noise below")}
+_CHOICES = {
+    "": "", "neighbor": _("Choose the neighbor below"), "noise": _("Choose the map of the noise below"),
+    "norms": _("Choose the norms and state the age below"),
+}  # fmt: skip
 _COLUMNS = 2
 
 
@@ -45,6 +52,25 @@ class MeasuresSection:
             box.connect("toggled(bool)", lambda wanted, name=one.name: self._want(name, wanted))
             layout.addWidget(box, len(self._boxes) // _COLUMNS, len(self._boxes) % _COLUMNS)
             self._boxes[one.name] = box
+        ui.normsPathLineEdit.filters = ctk.ctkPathLineEdit.Files
+        ui.normsPathLineEdit.connect("currentPathChanged(QString)", self._choose_norms)
+        self._lines = self._add_part_fields()
+
+    def _add_part_fields(self) -> dict:
+        """A field for each kind of group or part; several lines are told apart by semicolons."""
+        form = qt.QFormLayout(self.ui.partsGroupBox)
+        fields = {}
+        for part in PARTS.values():
+            field = qt.QLineEdit()
+            field.objectName = f"{part.name}LineEdit"
+            field.placeholderText = part.form
+            field.toolTip = _("Also measure {what}. Several are told apart by semicolons.").format(
+                what=part.description
+            )
+            field.connect("textChanged(QString)", lambda text: self._choose_parts())
+            form.addRow(f"{part.name.capitalize()}:", field)
+            fields[part.name] = field
+        return fields
 
     def show(self, parameters) -> None:
         """Show the choices of the parameters, and offer what the scene has."""
@@ -58,6 +84,12 @@ class MeasuresSection:
         names = region_names(parameters.segmentation) if parameters.segmentation else []
         for field, region_box in self._regions.items():
             region_box.offer(names, getattr(parameters, field))
+        if self.ui.normsPathLineEdit.currentPath != parameters.norms:
+            self.ui.normsPathLineEdit.currentPath = parameters.norms
+        chosen = _parts(parameters)
+        for name, field in self._lines.items():
+            if _lines_of(field.text) != chosen.get(name, []):  # what is being written is left alone
+                field.text = "; ".join(chosen.get(name, []))
         r2star = r2star_of(parameters)
         self.ui.r2starCheckBox.enabled = r2star is not None
         self.ui.r2starCheckBox.toolTip = (
@@ -71,6 +103,15 @@ class MeasuresSection:
             chosen = {*self._parameters.measures.split(), name} if wanted else {
                 *self._parameters.measures.split()} - {name}
             self._parameters.measures = " ".join(known for known in self._boxes if known in chosen)
+
+    def _choose_norms(self, path: str) -> None:
+        if self._parameters is not None:
+            self._parameters.norms = path
+
+    def _choose_parts(self) -> None:
+        if self._parameters is not None:
+            wanted = {name: lines for name, field in self._lines.items() if (lines := _lines_of(field.text))}
+            self._parameters.parts = json.dumps(wanted) if wanted else ""
 
     def _choose_region(self) -> None:
         if self._parameters is not None:
@@ -105,7 +146,15 @@ class _RegionBox:
 def _is_possible(name: str, parameters) -> bool:
     """Whether what a descriptor needs is chosen."""
     needs = DESCRIPTORS[name].needs
-    return not needs or bool(getattr(parameters, needs))
+    return not needs or (bool(getattr(parameters, needs)) and (needs != "norms" or parameters.age > 0))
+
+
+def _lines_of(text: str) -> list[str]:
+    return [line.strip() for line in text.split(";") if line.strip()]
+
+
+def _parts(parameters) -> dict[str, list[str]]:
+    return json.loads(parameters.parts) if parameters.parts else {}
 
 
 def r2star_of(parameters):
@@ -124,5 +173,8 @@ def options_of(parameters) -> dict:
         "noise": parameters.noise,
         "erosion": parameters.erosion,
         "exclude": parameters.exclude,
+        "parts": _parts(parameters),
+        "norms": parameters.norms,
+        "age": parameters.age,
         "others": tuple(dict.fromkeys(other for other in others[::-1] if other)),
     }

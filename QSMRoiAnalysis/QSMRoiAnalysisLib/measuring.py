@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import slicer
@@ -13,9 +14,12 @@ from QSMReconstructionLib.masks import mask_from_node
 from QSMRoiAnalysisCore import subregions
 from QSMRoiAnalysisCore.maps import ParameterMap, SusceptibilityMap
 from QSMRoiAnalysisCore.measures import Measurement, measure, measure_parameter
+from QSMRoiAnalysisCore.norms import read_norms
+from QSMRoiAnalysisCore.parts import parts_of
 from QSMRoiAnalysisCore.regions import Region, check_same_grid, find_regions, union_mask
 from QSMRoiAnalysisCore.remarks import remarks
 from QSMRoiAnalysisCore.request import Request
+from QSMRoiAnalysisCore.statistics.normative import NormativeCurve
 
 from .maps import is_susceptibility, map_from_node, unit_in_words
 from .segments import regions_from_node
@@ -34,6 +38,9 @@ def measure_nodes(
     erosion: float = 0.0,
     exclude: str = "",
     others: Sequence = (),
+    parts: Mapping[str, Sequence[str]] | None = None,
+    norms: str = "",
+    age: float = 0.0,
 ) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
     """Measure the segments of a segmentation.
 
@@ -58,6 +65,12 @@ def measure_nodes(
         Segment whose voxels are left out of all regions, and which gets no row.
     others : sequence of vtkMRMLScalarVolumeNode
         Maps to measure in the same voxels, on the grid of the map. A further susceptibility map keeps its reference.
+    parts : mapping of str to sequence of str, optional
+        Groups and parts to measure as well: one of `QSMRoiAnalysisCore.parts.PARTS` -> lines of its form.
+    norms : path
+        Table of healthy controls, for descriptors that need norms.
+    age : float
+        Of the subject, in years; 0 where it is not stated.
 
     Returns
     -------
@@ -81,16 +94,26 @@ def measure_nodes(
         regions = tuple(region for region in regions if region not in excluded)
     if erosion:
         regions = tuple(subregions.eroded(region, susceptibility.grid, erosion) for region in regions)
+    made = parts_of(regions, parts or {}, susceptibility.grid)
+    regions = (*regions, *made)
     request = Request(
         descriptors=(*measures, *(("erosion_mm",) if erosion else ())),
         noise=None if noise is None else _values_on(volume, noise),
         neighbor=neighbor,
+        norms=_norms(norms) if norms else None,
+        age=age or float("nan"),
     )
     rows = measure(susceptibility, regions, reference=reference or None, unit=unit, request=request)
-    limits = remarks(susceptibility, regions, rows)
+    limits = remarks(susceptibility, regions, rows, len(made))
     for other in others:
         rows += _measure_other(other, volume, susceptibility, regions, unit, request)
     return rows, limits
+
+
+def _norms(path: str) -> dict[str, NormativeCurve]:
+    if not Path(path).is_file():
+        raise ValueError(f"There is no table of controls {path}. Choose one, or none.")
+    return read_norms(path)
 
 
 def _measure_other(

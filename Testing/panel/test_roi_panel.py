@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import slicer
 
+from QSMRoiAnalysisCore.parts import PARTS
+
 FORM = Path(__file__).resolve().parents[2] / "QSMRoiAnalysis" / "Resources" / "UI" / "QSMRoiAnalysis.ui"
 
 
@@ -174,7 +176,8 @@ def boxes(widget):
 def test_every_descriptor_whose_needs_can_be_chosen_is_offered_and_says_what_it_needs(widget, nodes):
     from QSMRoiAnalysisCore.descriptors import DESCRIPTORS
 
-    known = [one for one in DESCRIPTORS.values() if one.needs in ("", "noise", "neighbor") and one.name != "erosion_mm"]
+    needs = ("", "noise", "neighbor", "norms")
+    known = [one for one in DESCRIPTORS.values() if one.needs in needs and one.name != "erosion_mm"]
     offered = boxes(widget)
     assert list(offered) == [f"{one.name}CheckBox" for one in known] and len(offered) > 15
     for one, box in zip(known, offered.values()):
@@ -295,6 +298,50 @@ def test_another_map_is_measured_along_if_it_lies_on_the_same_voxels(widget, nod
     assert widget.ui.messageLabel.text.startswith("FA ")
 
 
+def test_groups_and_parts_are_measured_as_on_the_command_line(widget, nodes, screenshot):
+    import qt
+
+    choose(widget, nodes)
+    fields = {line.objectName: line for line in widget.ui.partsGroupBox.findChildren(qt.QLineEdit)}
+    assert {f"{name}LineEdit" for name in PARTS} == set(fields)
+    fields["slabLineEdit"].text = "Putamen left"
+    widget.ui.applyButton.click()
+    assert widget.ui.messageLabel.text.startswith("--slab must be a name, =, and what it is made of")
+    fields["slabLineEdit"].text = "Putamen left=-1000:1000; Putamen right=-1000:1000;"
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    assert means(table) == pytest.approx([0.06, 0.08, -0.02, 0.06, 0.08])
+    assert sum("slab" in region for region in column(table, "region")) == 2
+    widget.ui.measuresCollapsibleButton.click()
+    widget.ui.partsGroupBox.collapsed = False
+    widget.parent.resize(400, 1600)
+    screenshot(widget.parent, "roi_parts")
+    widget.exit()
+    widget.enter()
+    assert fields["slabLineEdit"].text.startswith("Putamen left=-1000:1000; Putamen right")
+
+
+def test_the_high_iron_part_needs_norms_and_an_age(widget, nodes, tmp_path):
+    import qt
+
+    choose(widget, nodes)
+    box = next(b for b in widget.ui.measuresWidget.findChildren(qt.QCheckBox) if b.objectName.startswith("rii_"))
+    assert not box.enabled and "Choose the norms and state the age below" in box.toolTip
+    lines = [f"Putamen\t{age}\t{value}\tppb" for age, value in zip(range(20, 90, 10), (30, 36, 39, 46, 49, 56, 59))]
+    (tmp_path / "controls.tsv").write_text("\n".join(["region\tage\tmean\tunit", *lines]) + "\n")
+    widget.ui.normsPathLineEdit.currentPath = str(tmp_path / "controls.tsv")
+    assert not box.enabled
+    widget.ui.ageSpinBox.value = 50
+    assert box.enabled
+    box.click()
+    widget.ui.applyButton.click()
+    table = widget.ui.tableSelector.currentNode()
+    assert column(table, box.objectName.removesuffix("CheckBox"))
+    widget.ui.normsPathLineEdit.currentPath = str(tmp_path / "none.tsv")
+    widget.ui.applyButton.click()
+    assert "There is no table of controls" in widget.ui.messageLabel.text
+
+
 def test_every_parameter_of_the_form_is_a_field_of_the_parameter_node(widget):
     names = [
         element.find("string").text
@@ -302,7 +349,7 @@ def test_every_parameter_of_the_form_is_a_field_of_the_parameter_node(widget):
         if element.get("name") == "SlicerParameterName"
     ]
     fields = set(sys.modules["QSMRoiAnalysis"].QSMRoiAnalysisParameterNode.allParameters)
-    assert fields - set(names) == {"reference", "atlasFolder", "measures", "neighbor", "exclude"}
+    assert fields - set(names) == {"reference", "atlasFolder", "measures", "neighbor", "exclude", "norms", "parts"}
     assert set(names) <= fields and len(names) == len(set(names))
 
 
