@@ -68,9 +68,10 @@ def test_scaling_the_field_and_its_noise_scales_the_result(remove):
     grid, mask, background, local = scene()
     weights = np.where(mask, np.float32(300), np.float32(0))
     once = found_by(remove, local + background, mask, grid, weights=weights)
-    thrice = found_by(remove, 3 * (local + background), mask, grid, weights=weights / 3)
-    np.testing.assert_allclose(thrice.field, 3 * once.field, atol=2e-4)
-    np.testing.assert_allclose(thrice.noise, 3 * once.noise, rtol=1e-5)
+    # A power of two, so that rounding is the same: conjugate gradients in single precision magnify it.
+    fourfold = found_by(remove, 4 * (local + background), mask, grid, weights=weights / 4)
+    np.testing.assert_allclose(fourfold.field, 4 * once.field, atol=2e-4)
+    np.testing.assert_allclose(fourfold.noise, 4 * once.noise, rtol=1e-5)
 
 
 @every_method

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
 
+from ..numerics.depth import depth_inside
 from ..numerics.fourier import fast_shape, forward, inverse
 from ..numerics.sphere import sphere_spectrum, sphere_weights
 
@@ -93,12 +93,13 @@ def sphere_fits(mask: np.ndarray, spacing: tuple[float, float, float], radius: f
             f"{radius:g} mm: the mean over a smaller sphere is the value itself."
         )
     _, reach = sphere_weights(radius, spacing)
-    # Voxels outside the volume are outside the mask, so the margin makes the distance at its faces right.
-    distance = scipy.ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-    interior = distance > reach
+    # The mask is cropped to its box, so voxels outside the box are outside the mask.
+    depth = depth_inside(mask, spacing, border_is_outside=True)
+    # Both sides in single precision, or equal distances would differ by rounding.
+    interior = depth > np.float32(reach)
     if not interior.any():
         raise ValueError(
             f"No sphere of radius {radius:g} mm fits into the mask, whose deepest voxel lies "
-            f"{distance.max():g} mm from its edge. Choose a smaller radius or a larger mask."
+            f"{depth.max():g} mm from its edge. Choose a smaller radius or a larger mask."
         )
     return interior

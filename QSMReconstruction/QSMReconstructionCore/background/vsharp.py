@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-import scipy.ndimage
 
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
 from ..numerics.crop import bounding_box
+from ..numerics.depth import depth_inside
 from ..numerics.fourier import fast_shape, forward, inverse
 from ..numerics.sphere import sphere_spectrum, sphere_weights
 from ..parameter import Parameter
@@ -148,10 +148,11 @@ class _VaryingSpheres:
     def _fit(self, progress: Progress) -> None:
         mask, spacing, radii = self.mask, self.spacing, self.radii
         progress(0.0, "depth in the mask")
-        # Voxels outside the box are outside the mask, so the margin makes the distance at the box's own faces right.
-        distance = scipy.ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-        deepest = float(distance.max())
-        fitting = [radius for radius in radii if sphere_weights(radius, spacing)[1] < deepest]
+        # The mask is cropped to its box, so voxels outside the box are outside the mask.
+        depth = depth_inside(mask, spacing, border_is_outside=True)
+        deepest = float(depth.max())
+        # Both sides of each comparison in single precision, or equal distances would differ by rounding.
+        fitting = [radius for radius in radii if np.float32(sphere_weights(radius, spacing)[1]) < deepest]
         if not fitting:
             raise ValueError(
                 f"No sphere of radius {min(radii):g} mm or more fits into the mask, whose deepest voxel lies "
@@ -164,7 +165,7 @@ class _VaryingSpheres:
         for done, radius in enumerate(fitting):
             progress(done / len(fitting), f"where spheres of {radius:g} mm fit")
             shares, reach = sphere_weights(radius, spacing)
-            use = np.flatnonzero(todo & (distance > reach))
+            use = np.flatnonzero(todo & (depth > np.float32(reach)))
             todo.ravel()[use] = False
             self.steps.append((radius, sphere_spectrum(radius, self.shape, spacing), use))
             # Variance of f - mean: the middle voxel keeps 1 - w of itself, the others average out.

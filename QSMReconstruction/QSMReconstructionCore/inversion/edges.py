@@ -56,7 +56,8 @@ def penalized_differences(padded: PaddedField, magnitude: np.ndarray | None, edg
         return penalized
     combined = np.zeros(padded.shape, dtype=np.float32)
     combined[padded.inside] = combined_magnitude(magnitude, padded.grid.shape)[padded.box]
-    steepness = np.abs(gradient(combined, padded.grid.spacing))
+    steepness = gradient(combined, padded.grid.spacing)
+    np.abs(steepness, out=steepness)
     edges = steepness > np.quantile(steepness[penalized], 1 - edge_share)
     edges &= differences_within(padded.precision > 0)
     penalized &= ~edges

@@ -87,7 +87,8 @@ def hd_qsm(
     solver = SplitInversion(padded, regularization**0.5, AbsoluteMisfit(padded.data, padded.precision, penalty))
     iterated(solver, 0.0, absolute_iterations, part_of(progress, 0.0, start, "absolute misfit"))
 
-    discrepancy = np.where(padded.precision > 0, np.abs(solver.model - padded.data), np.float32(0))
+    model = padded.convolved(solver.susceptibility)
+    discrepancy = np.where(padded.precision > 0, np.abs(model - padded.data), np.float32(0))
     trusted = padded.precision * (1 - discrepancy / max(float(discrepancy.max()), 1e-12)) ** 2
     solver.exchange(regularization, SquaredMisfit(padded.data, trusted, penalty))
     return padded.whole(iterated(solver, tolerance, max_iterations, part_of(progress, start, 1.0, "squared misfit")))

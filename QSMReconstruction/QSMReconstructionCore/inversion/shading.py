@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import scipy.ndimage
 
 from ..grid import Grid
+from ..numerics.crop import bounding_box, uncropped
+from ..numerics.depth import depth_inside
 
 #: About so many voxels are looked at: 4 mm apart in a brain, which is less than the texture of tissue extends.
 _SAMPLES = 20_000
@@ -138,10 +139,11 @@ def unseen_polynomials(degree: int, b0_direction: np.ndarray) -> np.ndarray:
 
 def _sample(known: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """Indices of voxels spread over the known ones, away from their edge where there is enough of them."""
-    depth = scipy.ndimage.distance_transform_edt(np.pad(known, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-    inside = depth > _RIM
-    chosen = np.argwhere(inside if 4 * inside.sum() > known.sum() else known)
-    return chosen[:: max(1, len(chosen) // _SAMPLES)]
+    box = bounding_box(known)
+    inside = uncropped(depth_inside(known[box], tuple(spacing), border_is_outside=True) > _RIM, box, known.shape)
+    chosen = np.flatnonzero(inside if 4 * inside.sum() > known.sum() else known)
+    chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
+    return np.stack(np.unravel_index(chosen, known.shape), axis=1)
 
 
 def _sharpest(columns: list[np.ndarray], bases: list[np.ndarray]) -> np.ndarray:

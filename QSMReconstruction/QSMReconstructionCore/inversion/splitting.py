@@ -73,7 +73,6 @@ class SplitInversion:
         self.multiplier = self.of_field(np.zeros(field.shape, dtype=np.float32))
         self.target = -2 * self.multiplier
         self.susceptibility = np.zeros(field.shape, dtype=np.float32)
-        self.model = np.zeros(field.shape, dtype=np.float32)
 
     def exchange(self, regularization: float, multiplier: Callable[[np.ndarray], np.ndarray]) -> None:
         """Go on with another regularization and data term from where the iterations stand."""
@@ -86,23 +85,33 @@ class SplitInversion:
 
     def iterate(self) -> float:
         """One iteration. Returns the relative change of susceptibility inside the mask."""
+        # Each transform makes a new array, so what it came from is let go at once: a volume is 100 MB or more in high
+        # resolution, and a third of all that an iteration needs would lie idle.
         spectrum = forward(self.divergence)
+        self.divergence = None
         spectrum *= self.gradient_penalty
         field_spectrum = forward(self.target)
+        self.target = None
         field_spectrum *= self.field.dipole
         field_spectrum *= np.float32(_FIELD_PENALTY)
         spectrum += field_spectrum
         spectrum *= self.inverse_normal
         np.multiply(spectrum, self.field.dipole, out=field_spectrum)
         previous, self.susceptibility = self.susceptibility, inverse(spectrum, self.field.shape)
-        self.model = inverse(field_spectrum, self.field.shape)
-
+        del spectrum
+        change = relative_change(previous, self.susceptibility, self.field.region)
+        self.divergence = previous
         self.gradients.update(self.susceptibility, self.divergence)
-        self.multiplier += self.model
+
+        model = inverse(field_spectrum, self.field.shape)
+        del field_spectrum
+        self.multiplier += model
+        self.target = model
         np.copyto(self.target, self.multiplier)
         self.multiplier = self.of_field(self.multiplier)
-        self.target -= 2 * self.multiplier
-        return relative_change(previous, self.susceptibility, self.field.region)
+        self.target -= self.multiplier
+        self.target -= self.multiplier
+        return change
 
 
 class Solver(Protocol):

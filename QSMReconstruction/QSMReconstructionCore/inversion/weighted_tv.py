@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from ..grid import Grid
+from ..numerics.crop import uncropped
 from ..numerics.split_gradient import SplitGradient
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
@@ -101,7 +102,8 @@ def weighted_tv(
     Minimises 1/2 ||W (D x - f)||^2 + lambda sum_mask |grad x| over the mask and its margin, with W the reciprocal of
     the noise. Gradients at edges of the magnitude cost nothing. Neither do those that leave the mask, so sources there
     take up residual background, which would otherwise become shading inside. Solved by the alternating direction method
-    of multipliers with z1 = grad x and z2 = D x; each iteration takes two pairs of Fourier transforms.
+    of multipliers with z1 = grad x and z2 = D x; each iteration takes two pairs of Fourier transforms, each correction
+    one more and those of `lost`.
 
     With `lost`, the data become f + lost(D x) every few iterations, so that in the end it is what background removal
     leaves of D x that fits the field. Each correction also brings back shading, which the field cannot tell from
@@ -118,32 +120,49 @@ def weighted_tv(
     padded = PaddedField.around(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
+    known = padded.precision[padded.inside] > 0
+    put_back = None
+    if lost is not None and correction_interval:
+
+        def put_back(estimate: np.ndarray) -> None:
+            """Add to the data what background removal takes away from the field of an estimate."""
+            removed = lost(padded.whole(padded.convolved(estimate)))
+            np.add(field[padded.box], removed[padded.box], out=padded.data[padded.inside], where=known)
+
     penalized = penalized_differences(padded, magnitude, edge_share)
-    known = padded.precision > 0
-    measured = padded.data.copy()
+    susceptibility = padded.whole(
+        _minimized(
+            padded, regularization, penalized, put_back, correction_interval, tolerance, max_iterations, progress
+        )
+    )
+    if magnitude is not None and shading_degree:
+        trusted = uncropped(known, padded.box, grid.shape)
+        combined = combined_magnitude(magnitude, grid.shape)
+        susceptibility -= Shading(trusted, grid, shading_degree, combined).of(susceptibility)
+        susceptibility[~mask] = 0
+    return susceptibility
 
-    def put_back(model: np.ndarray) -> None:
-        """Add to the data what background removal took away from the field of the current estimate."""
-        removed = np.zeros_like(measured)
-        removed[padded.inside] = lost(padded.whole(model))[padded.box]
-        np.add(measured, removed, out=padded.data, where=known)
 
+def _minimized(
+    padded: PaddedField,
+    regularization: float,
+    penalized: np.ndarray,
+    put_back: Callable[[np.ndarray], None] | None,
+    correction_interval: int,
+    tolerance: float,
+    max_iterations: int,
+    progress: Progress,
+) -> np.ndarray:
+    """Susceptibility in the padded shape; `put_back` corrects the data for the current estimate."""
     misfit = SquaredMisfit(padded.data, padded.precision, field_penalty(padded))
-    gradients = SplitGradient(padded.region, grid.spacing, gradient_threshold(padded), penalized)
+    gradients = SplitGradient(padded.region, padded.grid.spacing, gradient_threshold(padded), penalized)
     solver = SplitInversion(padded, regularization, misfit, gradients)
     for iteration in range(max_iterations):
         change = solver.iterate()
         progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
         left = max_iterations - iteration - 1
-        if lost is not None and correction_interval and (iteration + 1) % correction_interval == 0 and left:
-            put_back(solver.model)
+        if put_back is not None and (iteration + 1) % correction_interval == 0 and left:
+            put_back(solver.susceptibility)
         elif change < tolerance:
             break
-    susceptibility = padded.whole(solver.susceptibility)
-    if magnitude is not None and shading_degree:
-        trusted = np.zeros(grid.shape, dtype=bool)
-        trusted[padded.box] = known[padded.inside]
-        combined = combined_magnitude(magnitude, grid.shape)
-        susceptibility -= Shading(trusted, grid, shading_degree, combined).of(susceptibility)
-        susceptibility[~mask] = 0
-    return susceptibility
+    return solver.susceptibility

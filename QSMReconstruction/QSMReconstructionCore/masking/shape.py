@@ -7,6 +7,7 @@ import scipy.ndimage
 
 from ..grid import Grid
 from ..numerics.crop import bounding_box
+from ..numerics.depth import depth_inside
 
 
 def smoothed(mask: np.ndarray, grid: Grid, width: float, level: float = 0.5) -> np.ndarray:
@@ -61,5 +62,5 @@ def eroded(mask: np.ndarray, grid: Grid, depth: float) -> np.ndarray:
         return mask
     box = bounding_box(mask, (1, 1, 1))
     result = np.zeros_like(mask)
-    result[box] = scipy.ndimage.distance_transform_edt(mask[box], sampling=grid.spacing) > depth
+    result[box] = depth_inside(mask[box], grid.spacing) > depth
     return result

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-import scipy.ndimage
 
 from ..acquisition import Acquisition, checked_mask
 from ..numerics.crop import bounding_box
+from ..numerics.depth import depth_inside
 from ..parameter import Parameter
 
 
@@ -49,7 +49,7 @@ def surroundings(
     mask = checked_mask(mask, acquisition.grid.shape)
     spacing = acquisition.grid.spacing
     box = bounding_box(mask, tuple(int(np.ceil(margin / h)) + 1 for h in spacing))
-    near = scipy.ndimage.distance_transform_edt(~mask[box], sampling=spacing) <= margin
+    near = depth_inside(~mask[box], spacing) <= margin
     near &= np.any(acquisition.magnitude[(slice(None), *box)] > 0, axis=0)
     support = mask.copy()
     support[box] |= near

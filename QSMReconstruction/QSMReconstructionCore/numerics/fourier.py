@@ -86,7 +86,10 @@ def forward(volume: np.ndarray) -> np.ndarray:
 def inverse(spectrum: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """Inverse of `forward` for a volume of `shape`. The spectrum may be overwritten."""
     _counted(shape)
-    return scipy.fft.irfftn(spectrum, s=shape, workers=available_cores(), overwrite_x=True)
+    # Axis by axis, because the transform of all three at once copies the spectrum first.
+    cores = available_cores()
+    spectrum = scipy.fft.ifftn(spectrum, axes=(0, 1), workers=cores, overwrite_x=True)
+    return scipy.fft.irfft(spectrum, n=shape[2], axis=2, workers=cores, overwrite_x=True)
 
 
 def fast_shape(shape: tuple[int, int, int], padding: tuple[int, int, int] = (0, 0, 0)) -> tuple[int, int, int]:

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.ndimage
 
 from ..acquisition import Acquisition
 from ..background import LocalField
@@ -18,6 +17,7 @@ from ..fieldmapping.romeo_linear import romeo_linear
 from ..inversion.tkd import tkd
 from ..masking.brain_extraction import brain_extraction
 from ..numerics.crop import bounding_box
+from ..numerics.depth import depth_inside
 
 if TYPE_CHECKING:
     from ..reconstruction import Reconstruction
@@ -107,12 +107,12 @@ class Result:
     @cached_property
     def depth(self) -> np.ndarray:
         """Distance to the nearest voxel outside the brain, in mm; 0 there. The border of the volume does not count."""
-        return scipy.ndimage.distance_transform_edt(self.mask, sampling=self.spacing)
+        return depth_inside(self.mask, self.spacing)
 
     @cached_property
     def local_depth(self) -> np.ndarray:
         """As `depth`, for where the local field is known."""
-        return scipy.ndimage.distance_transform_edt(self.local_mask, sampling=self.spacing)
+        return depth_inside(self.local_mask, self.spacing)
 
     @property
     def interval(self) -> float:

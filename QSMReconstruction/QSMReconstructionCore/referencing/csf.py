@@ -10,6 +10,7 @@ import scipy.ndimage
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
 from ..numerics.crop import bounding_box, uncropped
+from ..numerics.depth import depth_inside
 from ..parameter import Parameter
 from . import ReferenceRegion
 
@@ -85,7 +86,7 @@ def csf(
     smooth = scipy.ndimage.gaussian_filter(rate[box], _SMOOTHING / spacing)
     highest_rate = slowness * float(np.median(smooth[inside]))
     fluid = inside & (smooth < highest_rate)
-    fluid &= scipy.ndimage.distance_transform_edt(inside, sampling=spacing) > depth
+    fluid &= depth_inside(inside, grid.spacing) > depth
 
     centroid = scipy.ndimage.center_of_mass(inside)
     axes = np.ogrid[tuple(slice(0, n) for n in inside.shape)]
@@ -95,7 +96,7 @@ def csf(
     largest = [n for n in np.argsort(volumes)[::-1][:_PARTS] if volumes[n] >= _LEAST_PART]
     ventricles = np.isin(parts, np.asarray(largest, dtype=int) + 1)
     if erosion > 0:
-        ventricles = scipy.ndimage.distance_transform_edt(ventricles, sampling=spacing) > erosion
+        ventricles = depth_inside(ventricles, grid.spacing) > erosion
     volume = ventricles.sum() * grid.voxel_volume / 1000
     if volume < _LEAST_VOLUME:
         raise ValueError(
