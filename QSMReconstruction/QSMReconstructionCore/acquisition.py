@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
@@ -106,6 +106,18 @@ class Acquisition:
     def radians_per_ppm_second(self) -> float:
         """Phase in rad gained per second of echo time in a relative field of 1 ppm."""
         return 2 * np.pi * self.hz_per_ppm
+
+    def part(self, box: tuple[slice, slice, slice]) -> Acquisition:
+        """The scan in a box of slices along (k, j, i), as views of its arrays.
+
+        What holds for the whole scan is not checked again: in a box, there may be no signal, or hardly any phase.
+        """
+        part = object.__new__(type(self))
+        inside = (slice(None), *box)
+        changed = {"magnitude": self.magnitude[inside], "phase": self.phase[inside], "grid": self.grid.part(box)}
+        for each in fields(self):
+            object.__setattr__(part, each.name, changed.get(each.name, getattr(self, each.name)))
+        return part
 
     @cached_property
     def identity(self) -> str:

@@ -17,6 +17,7 @@ from .fieldmapping import FieldMap
 from .fieldmapping.refilling import refilled
 from .grid import Grid
 from .methods import method
+from .numerics.crop import bounding_box, cropped, uncropped
 from .progress import Progress, no_progress, part_of
 from .quality import assess_acquisition, assess_reconstruction
 from .recipe import Recipe
@@ -70,8 +71,40 @@ def reconstruct(
     """
     recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
     check_region_is_wanted(recipe, reference_region)
-    run = _Run(acquisition, recipe, progress, {} if cache is None else cache)
-    scan_key = run.key
+    run = _Run(acquisition, recipe, progress, _NothingKept() if cache is None else cache)
+    found, box = _in_the_box_of_the_brain(run, acquisition, mask, reference_region)
+    progress(sum(SHARE_OF_STAGE.values()), "Verdicts")
+    verdicts = (
+        *assess_acquisition(acquisition, preview=False), *assess_reconstruction(found, acquisition.part(box))
+    )  # fmt: skip
+    # One after the other, so that no two of a map are held for long.
+    rest = replace(found, verdicts=verdicts, field_map=None, local_field=None, susceptibility=None)
+    susceptibility, field_map, local_field = found.susceptibility, found.field_map, found.local_field
+    del found
+    shape = acquisition.grid.shape
+    field_map = field_map.whole(box, shape)
+    local_field = local_field.whole(box, shape)
+    susceptibility = uncropped(susceptibility, box, shape)
+    progress(1.0, "done")
+    return replace(
+        rest, susceptibility=susceptibility, mask=uncropped(rest.mask, box, shape), field_map=field_map,
+        local_field=local_field, r2star=None if rest.r2star is None else uncropped(rest.r2star, box, shape),
+        grid=acquisition.grid,
+    )  # fmt: skip
+
+
+def _in_the_box_of_the_brain(
+    run: _Run,
+    acquisition: Acquisition,
+    mask: np.ndarray | None,
+    reference_region: ReferenceRegion | np.ndarray | None,
+) -> tuple[Reconstruction, tuple[slice, slice, slice]]:
+    """The reconstruction, all but the verdicts, in the box of the brain and its surroundings, and that box.
+
+    Most of a scan is air. No method after the field map looks beyond the mask that it is given, so from there on
+    nothing else is held.
+    """
+    recipe, scan_key = run.recipe, run.key
     if mask is not None:
         mask = checked_mask(mask, acquisition.grid.shape)
     else:
@@ -79,6 +112,8 @@ def reconstruct(
         mask = checked_mask(mask, acquisition.grid.shape, "the mask found by the recipe")
 
     run.key = mask_key = _key(scan_key, _digest(mask))  # whoever has found it
+    support = run.stage("support", acquisition, mask)
+    run.key = mask_key
     several = len(acquisition.echo_times) > 1
     r2star = run.stage("r2star", acquisition, mask) if several else None
     # Before the long stages, so that a region that cannot be found costs no time.
@@ -88,10 +123,14 @@ def reconstruct(
         run.key = _key(run.key, name, _digest(voxels))
     region = run.stage("reference", mask, acquisition.grid, r2star=r2star, region=reference_region)
 
-    run.key = mask_key
-    support = run.stage("support", acquisition, mask)
     run.key = _key(scan_key, _digest(support))  # a hole that the margin fills changes nothing from here on
-    field_map = run.stage("field_map", acquisition, support)
+    box = bounding_box(support, (1, 1, 1))  # a margin, because what ends with the volume may be taken to go on
+    field_map = run.stage("field_map", acquisition, support).part(box)
+    acquisition = acquisition.part(box)
+    mask, support = cropped(mask, box), cropped(support, box)
+    r2star = None if r2star is None else cropped(r2star, box)
+    region = replace(region, voxels=None if region.voxels is None else cropped(region.voxels, box))
+
     reliable = run.stage("passes", field_map, support)
     if reliable is None:
         local_field, raw = run.inverted(acquisition, field_map, support, region.voxels)
@@ -120,12 +159,9 @@ def reconstruct(
         notes.append("A single-step inversion: no background was removed, so the local field is the total field.")
     found = Reconstruction(
         susceptibility, mask, field_map.restricted_to(mask), local_field.restricted_to(mask), r2star, reference,
-        recipe, acquisition.grid, acquisition.identity, run.seconds, tuple(notes),
+        recipe, acquisition.grid, run.input_identity, run.seconds, tuple(notes),
     )
-    progress(sum(SHARE_OF_STAGE.values()), "Verdicts")
-    verdicts = (*assess_acquisition(acquisition, preview=False), *assess_reconstruction(found, acquisition))
-    progress(1.0, "done")
-    return replace(found, verdicts=verdicts)
+    return found, box
 
 
 def without_background(
@@ -151,12 +187,20 @@ def without_background(
     return local_field.distrusting(filled, noise)
 
 
+class _NothingKept(dict):
+    """A cache that keeps nothing, so that each result goes as soon as no stage needs it."""
+
+    def __setitem__(self, key: str, result: object) -> None:
+        pass
+
+
 class _Run:
     """Runs stages one after another; the key of each chains all that determines its result."""
 
     def __init__(self, acquisition: Acquisition, recipe: Recipe, progress: Progress, cache: MutableMapping) -> None:
         self.recipe, self.progress, self.cache = recipe, progress, cache
-        self.key = _key(acquisition.identity, __version__)  # a cache may outlast an update
+        self.input_identity = acquisition.identity
+        self.key = _key(self.input_identity, __version__)  # a cache may outlast an update
         self.done = 0.0
         self.share = 1.0  # of a stage's progress in this pass
         self.seconds: dict[str, float] = {}

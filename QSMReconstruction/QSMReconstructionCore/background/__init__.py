@@ -34,9 +34,14 @@ class LocalField:
     lost: Callable[[np.ndarray], np.ndarray] | None = None
 
     def restricted_to(self, mask: np.ndarray) -> LocalField:
-        """The same maps, 0 outside a narrower mask."""
+        """The same maps, 0 outside a narrower mask, without `lost`."""
         field, noise = (np.where(mask, a, np.float32(0)) for a in (self.field, self.noise))
-        return replace(self, field=field, mask=self.mask & mask, noise=noise)
+        return replace(self, field=field, mask=self.mask & mask, noise=noise, lost=None)
+
+    def whole(self, box: tuple[slice, slice, slice], shape: tuple[int, int, int]) -> LocalField:
+        """The maps of a volume of `shape` of which these are the part in a box, without `lost`."""
+        field, mask, noise = (uncropped(a, box, shape) for a in (self.field, self.mask, self.noise))
+        return replace(self, field=field, mask=mask, noise=noise, lost=None)
 
     def distrusting(self, voxels: np.ndarray, noise: np.ndarray) -> LocalField:
         """The same field with at least the noise given, in ppm, in some voxels; unknown where that is 0."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+from ..numerics.crop import cropped, uncropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,5 +36,16 @@ class FieldMap:
 
     def restricted_to(self, mask: np.ndarray) -> FieldMap:
         """The same maps, 0 outside a narrower mask."""
+        return self._each(lambda values: np.where(mask, values, np.float32(0)))
+
+    def part(self, box: tuple[slice, slice, slice]) -> FieldMap:
+        """The same maps in a box of the volume."""
+        return self._each(lambda values: cropped(values, box))
+
+    def whole(self, box: tuple[slice, slice, slice], shape: tuple[int, int, int]) -> FieldMap:
+        """The maps of a volume of `shape` of which these are the part in a box."""
+        return self._each(lambda values: uncropped(values, box, shape))
+
+    def _each(self, change: Callable[[np.ndarray], np.ndarray]) -> FieldMap:
         maps = (self.field, self.noise, self.quality, self.residual)
-        return FieldMap(*(np.where(mask, values, np.float32(0)) for values in maps), self.notes)
+        return FieldMap(*(change(values) for values in maps), self.notes)

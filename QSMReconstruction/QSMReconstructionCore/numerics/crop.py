@@ -28,6 +28,11 @@ def bounding_box(mask: np.ndarray, margin: tuple[int, int, int] = (0, 0, 0)) -> 
     return tuple(box)
 
 
+def cropped(volume: np.ndarray, box: tuple[slice, slice, slice]) -> np.ndarray:
+    """The box of a volume, which need not be kept for it; a volume that is no larger than the box as it is."""
+    return np.ascontiguousarray(volume[box])
+
+
 def uncropped(part: np.ndarray, box: tuple[slice, slice, slice], shape: tuple[int, int, int]) -> np.ndarray:
     """A volume of `shape` that holds `part` in the box and 0 elsewhere."""
     volume = np.zeros(shape, dtype=part.dtype)

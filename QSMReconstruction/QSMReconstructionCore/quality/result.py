@@ -14,6 +14,7 @@ from ..background.vsharp import vsharp
 from ..contrasts.r2star import arlo
 from ..fieldmapping import FieldMap
 from ..fieldmapping.romeo_linear import romeo_linear
+from ..grid import Grid
 from ..inversion.tkd import tkd
 from ..masking.brain_extraction import brain_extraction
 from ..numerics.crop import bounding_box
@@ -32,6 +33,8 @@ class Result:
     Parameters
     ----------
     scan : Acquisition
+    grid : Grid
+        Geometry of the maps.
     mask : ndarray, bool, shape (k, j, i)
         The brain.
     field_map : FieldMap
@@ -50,13 +53,14 @@ class Result:
     def __init__(
         self,
         scan: Acquisition,
+        grid: Grid,
         mask: np.ndarray,
         field_map: FieldMap,
         local_field: LocalField,
         susceptibility: np.ndarray,
         r2star: np.ndarray | None,
     ) -> None:
-        self.scan, self.grid, self.spacing = scan, scan.grid, scan.grid.spacing
+        self.scan, self.grid, self.spacing = scan, grid, grid.spacing
         self.box = bounding_box(mask, (1, 1, 1))
         self.mask, self.local_mask = mask[self.box], local_field.mask[self.box]
         self.total_field, self.local_field = field_map.field[self.box], local_field.field[self.box]
@@ -69,8 +73,7 @@ class Result:
         """The maps of a reconstruction, whose grid overrides that of the scan."""
         found = reconstruction
         return cls(
-            replace(scan, grid=found.grid), found.mask, found.field_map, found.local_field, found.susceptibility,
-            found.r2star,
+            scan, found.grid, found.mask, found.field_map, found.local_field, found.susceptibility, found.r2star,
         )  # fmt: skip
 
     @classmethod
@@ -98,7 +101,7 @@ class Result:
         )
         susceptibility = tkd(local_field.field, local_field.mask, coarse.grid)
         r2star = arlo(coarse, mask) if len(scan.echo_times) > 1 else None
-        return cls(coarse, mask, field_map, local_field, susceptibility, r2star)
+        return cls(coarse, coarse.grid, mask, field_map, local_field, susceptibility, r2star)
 
     def magnitude(self, echo: int) -> np.ndarray:
         """Magnitude of an echo."""
