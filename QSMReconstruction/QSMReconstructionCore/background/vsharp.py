@@ -8,8 +8,9 @@ import numpy as np
 
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
-from ..numerics.crop import bounding_box
+from ..numerics.crop import bounding_box, uncropped
 from ..numerics.depth import depth_inside
+from ..numerics.even_filter import EvenFilter
 from ..numerics.fourier import fast_shape, forward, inverse
 from ..numerics.sphere import sphere_spectrum, sphere_weights
 from ..parameter import Parameter
@@ -93,12 +94,10 @@ def vsharp(
     radii = _radii(largest_radius, smallest_radius, radius_step, grid.spacing)
     trusted = trusted_voxels(mask[box], None if weights is None else weights[box])
     spheres = _VaryingSpheres(trusted, grid.spacing, radii, threshold, part_of(progress, 0.0, 0.3))
-    local = np.zeros(grid.shape, dtype=np.float32)
-    local[box] = spheres.local_field(np.where(trusted, field[box], np.float32(0)), part_of(progress, 0.3, 1.0))
-    valid = np.zeros(grid.shape, dtype=bool)
-    valid[box] = spheres.valid
-    noise = np.zeros(grid.shape, dtype=np.float32)
-    noise[box] = spheres.noise_gain
+    inside = np.where(trusted, field[box], np.float32(0))
+    local = uncropped(spheres.local_field(inside, part_of(progress, 0.3, 1.0)), box, grid.shape)
+    valid = uncropped(spheres.valid, box, grid.shape)
+    noise = uncropped(spheres.noise_gain, box, grid.shape)
     if weights is not None:
         noise = np.divide(noise, weights, out=np.zeros_like(noise), where=weights > 0)
 
@@ -121,9 +120,9 @@ class _Lost:
 
     def __call__(self, true_local_field: np.ndarray) -> np.ndarray:
         inside = np.where(self.spheres.mask, true_local_field[self.box], np.float32(0))
-        gone = np.zeros(self.shape, dtype=np.float32)
-        gone[self.box] = np.where(self.spheres.valid, inside - self.spheres.local_field(inside), np.float32(0))
-        return gone
+        inside -= self.spheres.local_field(inside)
+        inside[~self.spheres.valid] = 0
+        return uncropped(inside, self.box, self.shape)
 
 
 class _VaryingSpheres:
@@ -133,64 +132,70 @@ class _VaryingSpheres:
     ----------
     valid : ndarray, bool
         Voxels around which at least the smallest sphere lies in the mask.
-    noise_gain : ndarray, float32
-        Noise sd of the filtered field over that of the field: a sphere of few voxels has a noisy mean.
     """
 
     def __init__(self, mask, spacing, radii, threshold, progress: Progress) -> None:
-        self.mask, self.spacing, self.radii, self.threshold = mask, spacing, radii, threshold
-        self._fit(progress)
-
-    def __getstate__(self) -> dict:
-        """A copy on disk goes without the kernels, by far the largest part; they are found again when needed."""
-        return {**vars(self), "steps": None, "deconvolution": None}
-
-    def _fit(self, progress: Progress) -> None:
-        mask, spacing, radii = self.mask, self.spacing, self.radii
         progress(0.0, "depth in the mask")
         # The mask is cropped to its box, so voxels outside the box are outside the mask.
         depth = depth_inside(mask, spacing, border_is_outside=True)
         deepest = float(depth.max())
         # Both sides of each comparison in single precision, or equal distances would differ by rounding.
-        fitting = [radius for radius in radii if np.float32(sphere_weights(radius, spacing)[1]) < deepest]
-        if not fitting:
+        self.radii = [radius for radius in radii if np.float32(sphere_weights(radius, spacing)[1]) < deepest]
+        if not self.radii:
             raise ValueError(
                 f"No sphere of radius {min(radii):g} mm or more fits into the mask, whose deepest voxel lies "
                 f"{deepest:g} mm from its edge. Choose a smaller radius or a larger mask."
             )
-        self.shape = fast_shape(mask.shape, tuple(int(np.ceil(fitting[0] / h)) + 1 for h in spacing))
-        self.noise_gain = np.zeros(mask.shape, dtype=np.float32)
-        self.steps = []
-        todo = mask.copy()
-        for done, radius in enumerate(fitting):
-            progress(done / len(fitting), f"where spheres of {radius:g} mm fit")
+        self.mask, self.spacing, self.threshold = mask, spacing, threshold
+        self.shape = fast_shape(mask.shape, tuple(int(np.ceil(self.radii[0] / h)) + 1 for h in spacing))
+        self.sphere = np.zeros(mask.shape, dtype=np.uint8)  # number of the sphere of each voxel from 1, 0 without any
+        self._gains = np.zeros(len(self.radii) + 1, dtype=np.float32)
+        for number, radius in enumerate(self.radii, 1):
             shares, reach = sphere_weights(radius, spacing)
-            use = np.flatnonzero(todo & (depth > np.float32(reach)))
-            todo.ravel()[use] = False
-            self.steps.append((radius, sphere_spectrum(radius, self.shape, spacing), use))
+            self.sphere[mask & (self.sphere == 0) & (depth > np.float32(reach))] = number
             # Variance of f - mean: the middle voxel keeps 1 - w of itself, the others average out.
             middle = shares[tuple(n // 2 for n in shares.shape)]
-            self.noise_gain.ravel()[use] = np.sqrt(1 - 2 * middle + np.sum(shares.astype(np.float64) ** 2))
-        self.valid = mask & ~todo
-        passed = 1 - self.steps[0][1]
-        self.deconvolution = np.divide(1, passed, out=np.zeros_like(passed), where=np.abs(passed) > self.threshold)
+            self._gains[number] = np.sqrt(1 - 2 * middle + np.sum(shares.astype(np.float64) ** 2))
+        self.valid = self.sphere > 0
+        self._find_kernels(progress)
+
+    def __getstate__(self) -> dict:
+        """A copy on disk goes without the kernels, by far the largest part; they are found again when needed."""
+        return {**vars(self), "means": None, "deconvolution": None}
+
+    @property
+    def noise_gain(self) -> np.ndarray:
+        """Noise sd of the filtered field over that of the field: a sphere of few voxels has a noisy mean."""
+        return self._gains[self.sphere]
+
+    def _find_kernels(self, progress: Progress) -> None:
+        self.means = []
+        for done, radius in enumerate(self.radii):
+            progress(done / len(self.radii), f"sphere of {radius:g} mm")
+            self.means.append(EvenFilter(sphere_spectrum(radius, self.shape, self.spacing), self.shape))
+        passed = 1 - self.means[0].values
+        division = np.divide(1, passed, out=np.zeros_like(passed), where=np.abs(passed) > self.threshold)
+        self.deconvolution = EvenFilter(division, self.shape)
 
     def local_field(self, field: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
         """Local field of a field that is 0 outside the mask."""
-        if self.steps is None:
-            self._fit(no_progress)
+        if self.means is None:
+            self._find_kernels(no_progress)
         inside = tuple(slice(0, n) for n in self.mask.shape)
         padded = np.zeros(self.shape, dtype=np.float32)
         padded[inside] = field
         spectrum = forward(padded)
-        filtered = np.zeros(self.mask.shape, dtype=np.float32)
-        for done, (radius, sphere, use) in enumerate(self.steps):
-            progress(done / (len(self.steps) + 1), f"sphere of {radius:g} mm")
-            if len(use):
-                mean = inverse(spectrum * sphere, self.shape)[inside]
-                filtered.ravel()[use] = field.ravel()[use] - mean.ravel()[use]
-        progress(len(self.steps) / (len(self.steps) + 1), "deconvolution")
-        padded[inside] = filtered
+        # Now it takes the filtered field, each voxel with its own sphere.
+        filtered = padded[inside]
+        for done, (radius, mean) in enumerate(zip(self.radii, self.means)):
+            progress(done / (len(self.radii) + 1), f"sphere of {radius:g} mm")
+            use = self.sphere == done + 1
+            if use.any():
+                np.subtract(field, inverse(mean.applied(spectrum), self.shape)[inside], out=filtered, where=use)
+        del spectrum
+        filtered[~self.valid] = 0
+        progress(len(self.radii) / (len(self.radii) + 1), "deconvolution")
         spectrum = forward(padded)
-        spectrum *= self.deconvolution
+        del padded, filtered
+        self.deconvolution.applied(spectrum, out=spectrum)
         return np.where(self.valid, inverse(spectrum, self.shape)[inside], np.float32(0))

@@ -98,10 +98,13 @@ class Shading:
             return np.zeros_like(susceptibility)
         values = susceptibility[self.samples].astype(np.float64)
         weights = _sharpest([values, self.contrast], [self.basis, self.sensitivity])
-        total = np.tensordot(weights, self.polynomials, axes=1)
+        total = np.tensordot(weights, self.polynomials, axes=1).astype(np.float32)
         k, j, i = (np.vander(axis, len(total), increasing=True).astype(np.float32) for axis in self.axes)
-        shading = np.einsum("abc,ka,jb,ic->kji", total.astype(np.float32), k, j, i, optimize=True)
-        return shading - np.float32(shading[self.samples].mean(dtype=np.float64))
+        shading = np.empty(susceptibility.shape, np.float32)
+        for plane, powers in zip(shading, k):
+            np.matmul(j @ np.tensordot(powers, total, axes=1), i.T, out=plane)
+        shading -= np.float32(shading[self.samples].mean(dtype=np.float64))
+        return shading
 
 
 def unseen_polynomials(degree: int, b0_direction: np.ndarray) -> np.ndarray:

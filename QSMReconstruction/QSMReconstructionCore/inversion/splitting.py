@@ -144,10 +144,12 @@ class SquaredMisfit:
     """The multiplier of 1/2 ||W (z - f)||^2: trust (v - f), with trust = w / (w + penalty)."""
 
     def __init__(self, data: np.ndarray, precision: np.ndarray, penalty: float) -> None:
-        self.data = data
-        self.trust = precision / (precision + np.float32(penalty))
+        self.data, self.precision, self.penalty = data, precision, np.float32(penalty)
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
         v -= self.data
-        v *= self.trust
+        # Trust is not stored: a division costs little beside a Fourier transform, and a volume is a volume.
+        trust = self.precision + self.penalty
+        np.divide(self.precision, trust, out=trust)
+        v *= trust
         return v

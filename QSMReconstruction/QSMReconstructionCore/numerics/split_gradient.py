@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from .crop import bounding_box
 from .fourier import available_cores
 from .gradient import differences_within
 
@@ -15,7 +16,7 @@ class SplitGradient:
 
     The multiplier is all that is stored: with v = grad x + u, shrinking gives u = v min(1, t / |v|) and z - u = v - 2u.
     Differences that cross the border of the region are not penalised: there u = 0. The same holds for differences that
-    `penalized`, of shape (3, k, j, i), leaves out.
+    `penalized`, of shape (3, k, j, i), leaves out. So the multiplier is stored in the box of the region.
     """
 
     def __init__(
@@ -27,8 +28,10 @@ class SplitGradient:
     ) -> None:
         self.spacing = tuple(np.float32(h) for h in spacing)
         self.threshold = threshold
-        self.multiplier = np.zeros((3, *region.shape), dtype=np.float32)
-        self.penalized = differences_within(region) if penalized is None else penalized
+        penalized = differences_within(region) if penalized is None else penalized
+        self.box = bounding_box(region | penalized.any(axis=0))
+        self.penalized = np.ascontiguousarray(penalized[(slice(None), *self.box)])
+        self.multiplier = np.zeros(self.penalized.shape, dtype=np.float32)
         self.slabs = [slice(s, min(s + 8, region.shape[0])) for s in range(0, region.shape[0], 8)]
 
     def update(self, x: np.ndarray, divergence: np.ndarray) -> None:
@@ -52,11 +55,7 @@ class SplitGradient:
                 np.subtract(here[tuple(source)], here[tuple(target)], out=split[axis][tuple(target)])
         for axis, h in enumerate(self.spacing):
             split[axis] /= h
-        multiplier = self.multiplier[:, slab]
-        split += multiplier
-        np.multiply(split, self.penalized[:, slab], out=multiplier)
-        self._shorten(multiplier, slab)
-        split -= 2 * multiplier
+        self._shrink(split, slab)
 
         # Adjoint of the forward difference: (d[-1] - d[0]) / h.
         out = divergence[slab]
@@ -75,8 +74,22 @@ class SplitGradient:
             out[tuple(first)] += part[tuple(last)]
         return edge
 
+    def _shrink(self, split: np.ndarray, slab: slice) -> None:
+        """Update the multiplier from the gradient in a slab, which becomes z - u."""
+        planes, *sides = self.box
+        start, stop = max(slab.start, planes.start), min(slab.stop, planes.stop)
+        if start >= stop:
+            return
+        inside = split[(slice(None), slice(start - slab.start, stop - slab.start), *sides)]
+        own = slice(start - planes.start, stop - planes.start)
+        multiplier = self.multiplier[:, own]
+        inside += multiplier
+        np.multiply(inside, self.penalized[:, own], out=multiplier)
+        self._shorten(multiplier, own)
+        inside -= 2 * multiplier
+
     def _shorten(self, multiplier: np.ndarray, slab: slice) -> None:
-        """Cut the vectors of a slab of the multiplier down to the threshold."""
+        """Cut the vectors of a slab of the multiplier, counted in its box, down to the threshold."""
         length = np.sqrt(np.einsum("akji,akji->kji", multiplier, multiplier))
         np.maximum(length, self.threshold, out=length)
         np.divide(self.threshold, length, out=length)
@@ -101,7 +114,7 @@ class SplitDifferences(SplitGradient):
         self, region: np.ndarray, spacing: tuple[float, float, float], threshold: np.float32, weights: np.ndarray
     ) -> None:
         super().__init__(region, spacing, threshold, weights > 0)
-        self.largest = self.threshold * weights
+        self.largest = self.threshold * weights[(slice(None), *self.box)]
 
     def _shorten(self, multiplier: np.ndarray, slab: slice) -> None:
         largest = self.largest[:, slab]
