@@ -11,7 +11,7 @@ from ..grid import Grid
 from ..numerics.crop import bounding_box, uncropped
 from ..numerics.depth import depth_inside
 from ..numerics.even_filter import EvenFilter
-from ..numerics.fourier import fast_shape, forward, inverse
+from ..numerics.fourier import fast_shape, forward, inverse, inverse_by_slabs
 from ..numerics.sphere import sphere_spectrum, sphere_weights
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
@@ -94,8 +94,7 @@ def vsharp(
     radii = _radii(largest_radius, smallest_radius, radius_step, grid.spacing)
     trusted = trusted_voxels(mask[box], None if weights is None else weights[box])
     spheres = _VaryingSpheres(trusted, grid.spacing, radii, threshold, part_of(progress, 0.0, 0.3))
-    inside = np.where(trusted, field[box], np.float32(0))
-    local = uncropped(spheres.local_field(inside, part_of(progress, 0.3, 1.0)), box, grid.shape)
+    local = uncropped(spheres.local_field(field[box], part_of(progress, 0.3, 1.0)), box, grid.shape)
     valid = uncropped(spheres.valid, box, grid.shape)
     noise = uncropped(spheres.noise_gain, box, grid.shape)
     if weights is not None:
@@ -119,10 +118,11 @@ class _Lost:
         self.spheres, self.box, self.shape = spheres, box, shape
 
     def __call__(self, true_local_field: np.ndarray) -> np.ndarray:
-        inside = np.where(self.spheres.mask, true_local_field[self.box], np.float32(0))
-        inside -= self.spheres.local_field(inside)
-        inside[~self.spheres.valid] = 0
-        return uncropped(inside, self.box, self.shape)
+        inside = true_local_field[self.box]
+        kept = self.spheres.local_field(inside)
+        gone = np.zeros(self.shape, dtype=np.float32)
+        np.subtract(inside, kept, out=gone[self.box], where=self.spheres.valid)
+        return gone
 
 
 class _VaryingSpheres:
@@ -140,22 +140,27 @@ class _VaryingSpheres:
         depth = depth_inside(mask, spacing, border_is_outside=True)
         deepest = float(depth.max())
         # Both sides of each comparison in single precision, or equal distances would differ by rounding.
-        self.radii = [radius for radius in radii if np.float32(sphere_weights(radius, spacing)[1]) < deepest]
-        if not self.radii:
+        fitting = [radius for radius in radii if np.float32(sphere_weights(radius, spacing)[1]) < deepest]
+        if not fitting:
             raise ValueError(
                 f"No sphere of radius {min(radii):g} mm or more fits into the mask, whose deepest voxel lies "
                 f"{deepest:g} mm from its edge. Choose a smaller radius or a larger mask."
             )
         self.mask, self.spacing, self.threshold = mask, spacing, threshold
-        self.shape = fast_shape(mask.shape, tuple(int(np.ceil(self.radii[0] / h)) + 1 for h in spacing))
-        self.sphere = np.zeros(mask.shape, dtype=np.uint8)  # number of the sphere of each voxel from 1, 0 without any
-        self._gains = np.zeros(len(self.radii) + 1, dtype=np.float32)
-        for number, radius in enumerate(self.radii, 1):
+        self.shape = fast_shape(mask.shape, tuple(int(np.ceil(fitting[0] / h)) + 1 for h in spacing))
+        self.radii = []
+        self.sphere = np.zeros(mask.shape, dtype=np.uint8)  # number of the radius of each voxel from 1, 0 without any
+        gains = [0.0]
+        for radius in fitting:
             shares, reach = sphere_weights(radius, spacing)
-            self.sphere[mask & (self.sphere == 0) & (depth > np.float32(reach))] = number
-            # Variance of f - mean: the middle voxel keeps 1 - w of itself, the others average out.
-            middle = shares[tuple(n // 2 for n in shares.shape)]
-            self._gains[number] = np.sqrt(1 - 2 * middle + np.sum(shares.astype(np.float64) ** 2))
+            use = mask & (self.sphere == 0) & (depth > np.float32(reach))
+            if use.any():
+                self.radii.append(radius)
+                self.sphere[use] = len(self.radii)
+                # Variance of f - mean: the middle voxel keeps 1 - w of itself, the others average out.
+                middle = shares[tuple(n // 2 for n in shares.shape)]
+                gains.append(np.sqrt(1 - 2 * middle + np.sum(shares.astype(np.float64) ** 2)))
+        self._gains = np.array(gains, dtype=np.float32)
         self.valid = self.sphere > 0
         self._find_kernels(progress)
 
@@ -178,20 +183,20 @@ class _VaryingSpheres:
         self.deconvolution = EvenFilter(division, self.shape)
 
     def local_field(self, field: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
-        """Local field of a field that is 0 outside the mask."""
+        """Local field of a field, of which only the values in the mask count."""
         if self.means is None:
             self._find_kernels(no_progress)
         inside = tuple(slice(0, n) for n in self.mask.shape)
         padded = np.zeros(self.shape, dtype=np.float32)
-        padded[inside] = field
+        np.copyto(padded[inside], field, where=self.mask)
         spectrum = forward(padded)
         # Now it takes the filtered field, each voxel with its own sphere.
         filtered = padded[inside]
         for done, (radius, mean) in enumerate(zip(self.radii, self.means)):
             progress(done / (len(self.radii) + 1), f"sphere of {radius:g} mm")
-            use = self.sphere == done + 1
-            if use.any():
-                np.subtract(field, inverse(mean.applied(spectrum), self.shape)[inside], out=filtered, where=use)
+            for planes, means in inverse_by_slabs(mean.applied(spectrum), self.shape, len(field)):
+                means = means[(slice(None), *inside[1:])]
+                np.subtract(field[planes], means, out=filtered[planes], where=self.sphere[planes] == done + 1)
         del spectrum
         filtered[~self.valid] = 0
         progress(len(self.radii) / (len(self.radii) + 1), "deconvolution")

@@ -13,6 +13,9 @@ from ..numerics.depth import depth_inside
 #: About so many voxels are looked at: 4 mm apart in a brain, which is less than the texture of tissue extends.
 _SAMPLES = 20_000
 
+#: Samples at which polynomials are evaluated at once: their monomials are many.
+_SAMPLES_AT_ONCE = 2_000
+
 #: Voxels nearer than this to the edge of what is known tell nothing, in mm: inversion is least certain there.
 _RIM = 5.0
 
@@ -86,11 +89,16 @@ class Shading:
     def _at_samples(self, polynomials: np.ndarray) -> np.ndarray:
         """Values at the samples, less their mean; shape (samples, polynomials)."""
         powers = np.argwhere(polynomials.any(axis=0))
-        monomials = np.ones((len(self.samples[0]), len(powers)))
-        for axis, places, power in zip(self.axes, self.samples, powers.T):
-            monomials *= axis[places][:, None] ** power
-        values = monomials @ polynomials[(slice(None), *powers.T)].T
-        return values - values.mean(axis=0)
+        coefficients = polynomials[(slice(None), *powers.T)].T
+        values = np.empty((len(self.samples[0]), len(polynomials)))
+        for start in range(0, len(values), _SAMPLES_AT_ONCE):
+            chosen = slice(start, start + _SAMPLES_AT_ONCE)
+            monomials = np.ones((len(values[chosen]), len(powers)))
+            for axis, places, power in zip(self.axes, self.samples, powers.T):
+                monomials *= axis[places[chosen]][:, None] ** power
+            np.matmul(monomials, coefficients, out=values[chosen])
+        values -= values.mean(axis=0)
+        return values
 
     def of(self, susceptibility: np.ndarray) -> np.ndarray:
         """Shading of a map, in its units: float32 of its shape, of mean 0 over the samples."""

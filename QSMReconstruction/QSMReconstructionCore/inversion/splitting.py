@@ -83,8 +83,15 @@ class SplitInversion:
         normal[0, 0, 0] = np.inf
         self.inverse_normal = np.divide(1, normal, out=normal)
 
-    def iterate(self) -> float:
-        """One iteration. Returns the relative change of susceptibility inside the mask."""
+    def iterate(self, correct: Callable[[np.ndarray], None] | None = None) -> float:
+        """One iteration. Returns the relative change of susceptibility inside the mask.
+
+        Parameters
+        ----------
+        correct : callable, optional
+            Takes the susceptibility before the iteration and changes the data accordingly; called when little memory is
+            held.
+        """
         # Each transform makes a new array, so what it came from is let go at once: a volume is 100 MB or more in high
         # resolution, and a third of all that an iteration needs would lie idle.
         spectrum = forward(self.divergence)
@@ -95,8 +102,11 @@ class SplitInversion:
         field_spectrum *= self.field.dipole
         field_spectrum *= np.float32(_FIELD_PENALTY)
         spectrum += field_spectrum
+        del field_spectrum
         spectrum *= self.inverse_normal
-        np.multiply(spectrum, self.field.dipole, out=field_spectrum)
+        if correct is not None:
+            correct(self.susceptibility)
+        field_spectrum = spectrum * self.field.dipole
         previous, self.susceptibility = self.susceptibility, inverse(spectrum, self.field.shape)
         del spectrum
         change = relative_change(previous, self.susceptibility, self.field.region)

@@ -120,49 +120,48 @@ def weighted_tv(
     padded = PaddedField.around(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
-    known = padded.precision[padded.inside] > 0
-    put_back = None
-    if lost is not None and correction_interval:
-
-        def put_back(estimate: np.ndarray) -> None:
-            """Add to the data what background removal takes away from the field of an estimate."""
-            removed = lost(padded.whole(padded.convolved(estimate)))
-            np.add(field[padded.box], removed[padded.box], out=padded.data[padded.inside], where=known)
-
-    penalized = penalized_differences(padded, magnitude, edge_share)
-    susceptibility = padded.whole(
-        _minimized(
-            padded, regularization, penalized, put_back, correction_interval, tolerance, max_iterations, progress
-        )
-    )
+    solver = _Solver(padded, regularization, penalized_differences(padded, magnitude, edge_share), field, lost)
+    interval = correction_interval if lost is not None else 0
+    susceptibility = padded.whole(solver.solved(interval, tolerance, max_iterations, progress))
+    trusted = uncropped(solver.known, padded.box, grid.shape)
+    del padded, solver  # shading needs room of its own
     if magnitude is not None and shading_degree:
-        trusted = uncropped(known, padded.box, grid.shape)
         combined = combined_magnitude(magnitude, grid.shape)
         susceptibility -= Shading(trusted, grid, shading_degree, combined).of(susceptibility)
         susceptibility[~mask] = 0
     return susceptibility
 
 
-def _minimized(
-    padded: PaddedField,
-    regularization: float,
-    penalized: np.ndarray,
-    put_back: Callable[[np.ndarray], None] | None,
-    correction_interval: int,
-    tolerance: float,
-    max_iterations: int,
-    progress: Progress,
-) -> np.ndarray:
-    """Susceptibility in the padded shape; `put_back` corrects the data for the current estimate."""
-    misfit = SquaredMisfit(padded.data, padded.precision, field_penalty(padded))
-    gradients = SplitGradient(padded.region, padded.grid.spacing, gradient_threshold(padded), penalized)
-    solver = SplitInversion(padded, regularization, misfit, gradients)
-    for iteration in range(max_iterations):
-        change = solver.iterate()
-        progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
-        left = max_iterations - iteration - 1
-        if put_back is not None and (iteration + 1) % correction_interval == 0 and left:
-            put_back(solver.susceptibility)
-        elif change < tolerance:
-            break
-    return solver.susceptibility
+class _Solver:
+    """Iterations with corrections for what background removal takes away from the field of the estimate."""
+
+    def __init__(
+        self,
+        padded: PaddedField,
+        regularization: float,
+        penalized: np.ndarray,
+        field: np.ndarray,
+        lost: Callable[[np.ndarray], np.ndarray] | None,
+    ) -> None:
+        self.padded, self.field, self.lost = padded, field, lost
+        self.known = padded.precision[padded.inside] > 0
+        misfit = SquaredMisfit(padded.data, padded.precision, field_penalty(padded))
+        gradients = SplitGradient(padded.region, padded.grid.spacing, gradient_threshold(padded), penalized)
+        self.inversion = SplitInversion(padded, regularization, misfit, gradients)
+
+    def solved(self, interval: int, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
+        """Susceptibility in the padded shape, corrected every `interval` iterations; 0 never corrects."""
+        due = False
+        for iteration in range(max_iterations):
+            change = self.inversion.iterate(self._put_back if due else None)
+            progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
+            due = interval > 0 and (iteration + 1) % interval == 0
+            if change < tolerance and not due:
+                break
+        return self.inversion.susceptibility
+
+    def _put_back(self, estimate: np.ndarray) -> None:
+        """Add to the data what background removal takes away from the field of an estimate."""
+        padded = self.padded
+        removed = self.lost(padded.whole(padded.convolved(estimate)))[padded.box]
+        np.add(self.field[padded.box], removed, out=padded.data[padded.inside], where=self.known)

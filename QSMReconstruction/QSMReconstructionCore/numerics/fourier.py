@@ -17,6 +17,9 @@ import scipy.fft
 
 from ..progress import Progress, no_progress
 
+#: Planes that are transformed at once where no whole volume is wanted.
+_SLAB = 16
+
 
 def available_cores() -> int:
     """Number of processor cores this process may use."""
@@ -90,6 +93,33 @@ def inverse(spectrum: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     cores = available_cores()
     spectrum = scipy.fft.ifftn(spectrum, axes=(0, 1), workers=cores, overwrite_x=True)
     return scipy.fft.irfft(spectrum, n=shape[2], axis=2, workers=cores, overwrite_x=True)
+
+
+def inverse_by_slabs(
+    spectrum: np.ndarray, shape: tuple[int, int, int], planes: int
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """As `inverse`, but only the first planes along k, a few at a time: no volume is made.
+
+    Parameters
+    ----------
+    spectrum : ndarray, complex64
+        Overwritten.
+    shape : (int, int, int)
+        Of the volume.
+    planes : int
+        How many of its planes are wanted.
+
+    Yields
+    ------
+    (slice, ndarray)
+        Which planes, and their values.
+    """
+    _counted(shape)
+    cores = available_cores()
+    spectrum = scipy.fft.ifftn(spectrum, axes=(0, 1), workers=cores, overwrite_x=True)
+    for start in range(0, planes, _SLAB):
+        slab = slice(start, min(start + _SLAB, planes))
+        yield slab, scipy.fft.irfft(spectrum[slab], n=shape[2], axis=2, workers=cores)
 
 
 def fast_shape(shape: tuple[int, int, int], padding: tuple[int, int, int] = (0, 0, 0)) -> tuple[int, int, int]:
