@@ -8,6 +8,8 @@ from background_scene import scene
 from inversion_scene import correlation
 
 from QSMReconstructionCore.methods import METHODS
+from QSMReconstructionCore.metrics import nrmse
+from QSMReconstructionCore.phantom import head_phantom
 from QSMReconstructionCore.pipeline import reconstruct
 from QSMReconstructionCore.recipe import Recipe
 
@@ -52,3 +54,12 @@ def test_the_whole_reconstruction_runs_in_a_single_step_and_says_so(head):
     assert changed.sum() < 0.001 * mask.sum()
     assert noise[changed].min() > 3 * np.median(noise[mask])
     assert correlation(found.susceptibility, head.susceptibility, head.mask) > 0.4
+
+
+@pytest.mark.parametrize("snr", [30, 150])
+def test_total_field_inversion_leaves_no_background_in_the_map_at_any_noise(snr):
+    head = head_phantom(shape=(45, 54, 45), spacing=(4.0, 4.0, 4.0), snr=snr)
+    recipe = Recipe.preset("default").with_method("inversion", "tfi")
+    found = reconstruct(head.acquisition, recipe, mask=head.mask)
+    # The smooth part of the error is what is left of the background: 63 to 68 % of the map where steps are too few.
+    assert nrmse(found.susceptibility, head.susceptibility, head.mask) < 56
