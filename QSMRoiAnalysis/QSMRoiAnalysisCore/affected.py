@@ -45,8 +45,10 @@ def read_more_affected(path: str | Path, subject: str, column: str, *, body: boo
     wanted = subject.removeprefix("sub-")
     rows = [dict(zip(titles, line.split("\t"))) for line in lines[1:] if line.strip()]
     found = [row for row in rows if row["participant_id"].strip().removeprefix("sub-") == wanted]
-    if len(found) != 1:
-        raise ValueError(f"{path.name} lists the subject {subject} {len(found)} times, but one line is needed.")
+    if not found:
+        raise ValueError(f"{path.name} does not list the subject {subject}. Add a line, or correct the name.")
+    if len(found) > 1:
+        raise ValueError(f"{path.name} lists the subject {subject} {len(found)} times. Keep one line.")
     side = side_of(found[0].get(column, ""), subject, column)
     return OTHER_SIDE[side] if body else side
 

@@ -73,7 +73,7 @@ def _add_map_options(group) -> None:
     group.add_argument(
         "--maps", metavar="PATTERN", help="maps of all subjects: maps/{subject}/{session}/{subject}_Chimap.nii.gz"
     )
-    group.add_argument("--labels", metavar="PATTERN", help="their label images")
+    group.add_argument("--labels", metavar="PATTERN", help="their label images or segmentations")
     group.add_argument("--masks", metavar="PATTERN", help="their masks")
     group.add_argument("--lookup", type=Path, metavar="F", help="names of the labels (default: the .tsv beside each)")
     group.add_argument("--reference", metavar="NAME", help="region to call zero (default: keep that of each map)")

@@ -14,13 +14,13 @@ from . import subregions
 from .affected import read_more_affected
 from .descriptors import DESCRIPTORS
 from .histogram import HistogramBin, histogram
-from .lookup import read_lookup
 from .maps import UNITS, ParameterMap, SusceptibilityMap, read_map
 from .measures import Measurement, measure, measure_parameter
 from .norms import read_norms
 from .parts import PARTS, parts_of
 from .profiles import ProfileStep, profiles
-from .regions import Region, regions_from_labels, volume_on
+from .region_files import read_regions
+from .regions import Region, volume_on
 from .remarks import absent, remarks
 from .request import Request
 from .table import write_table
@@ -39,7 +39,10 @@ def add_command(commands) -> None:
     )
     command.set_defaults(command=run)
     command.add_argument("--map", type=Path, required=True, metavar="F", help="susceptibility map (NIfTI)")
-    command.add_argument("--labels", type=Path, required=True, metavar="F", help="label image on the grid of the map")
+    command.add_argument(
+        "--labels", type=Path, required=True, metavar="F",
+        help="label image (NIfTI) or segmentation (.seg.nrrd) on the grid of the map",
+    )
     command.add_argument(
         "--lookup", type=Path, metavar="F",
         help="names of the labels: a dseg.tsv, or one value and name a line (default: the .tsv beside the labels)",
@@ -131,8 +134,7 @@ def run(options: argparse.Namespace) -> None:
     """Measure as the options say, and write the tables."""
     susceptibility = read_map(options.map, options.map_unit)
     grid = susceptibility.grid
-    lookup = lookup_of(options)
-    regions = regions_from_labels(volume_on(grid, "labels", options.labels), lookup)
+    regions, names = read_regions(options.labels, grid, options.lookup)
     if options.mask is not None:
         susceptibility = replace(susceptibility, mask=volume_on(grid, "mask", options.mask))
     for path in options.exclude:
@@ -140,6 +142,8 @@ def run(options: argparse.Namespace) -> None:
     labeled = regions
     if options.erode:
         regions = tuple(subregions.eroded(region, grid, options.erode) for region in regions)
+        if not any(region.voxels for region in regions):
+            raise ValueError(f"Nothing is left of the regions after {options.erode:g} mm are taken off. Erode less.")
     derived = parts_of(regions, {name: getattr(options, name) for name in PARTS}, grid)
     regions = (*regions, *derived)
     request = _request(options, grid)
@@ -175,7 +179,7 @@ def run(options: argparse.Namespace) -> None:
     reference = f"relative to {rows[0].reference}" if rows[0].reference else "reference unknown"
     print(f"Measured {len(rows)} regions of {susceptibility.name} in {options.unit}, {reference}: {options.out}")
     notes = [*remarks(susceptibility, regions, rows, len(derived)), *_norm_notes(request, regions)]
-    if missing := absent(lookup or {}, labeled):
+    if missing := absent(names, labeled):
         notes.append(f"{len(missing)} name(s) of the lookup have no voxel, {missing[0]} for instance.")
     if options.texture and max(grid.spacing) > ISOTROPY * min(grid.spacing):
         notes.append(
@@ -221,12 +225,3 @@ def _norm_notes(request: Request, regions: Sequence[Region]) -> list[str]:
     if any(norm and not norm.ages[0] <= request.age <= norm.ages[1] for norm in norms.values()):
         notes.append(f"The age of {request.age:g} years lies outside that of the controls: the norm is extrapolated.")
     return notes
-
-
-def lookup_of(options: argparse.Namespace) -> dict[int, str] | None:
-    """The names of labels: the file that the options name, else the one beside the labels, else none."""
-    if options.lookup is not None:
-        return read_lookup(options.lookup)
-    stem = options.labels.name.removesuffix(".gz").removesuffix(".nii")
-    beside = options.labels.with_name(f"{stem}.tsv")
-    return read_lookup(beside) if beside.is_file() else None

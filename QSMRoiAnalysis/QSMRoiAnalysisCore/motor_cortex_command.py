@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from .maps import UNITS, read_map
-from .measure_command import lookup_of
 from .motor_cortex import REACH, MotorCortexRow, measure_motor_cortex
-from .regions import regions_from_labels, volume_on
+from .region_files import read_regions
+from .regions import volume_on
 from .remarks import FEW_VOXELS
 from .table import write_table
 
@@ -25,7 +25,10 @@ def add_command(commands) -> None:
     )
     command.set_defaults(command=run)
     command.add_argument("--map", type=Path, required=True, metavar="F", help="susceptibility map (NIfTI)")
-    command.add_argument("--labels", type=Path, required=True, metavar="F", help="label image on the grid of the map")
+    command.add_argument(
+        "--labels", type=Path, required=True, metavar="F",
+        help="label image (NIfTI) or segmentation (.seg.nrrd) on the grid of the map",
+    )
     command.add_argument(
         "--lookup", type=Path, metavar="F", help="names of the labels (default: the .tsv beside the labels)"
     )
@@ -48,7 +51,7 @@ def add_command(commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure as the options say, and write the table."""
     susceptibility = read_map(options.map, options.map_unit)
-    regions = regions_from_labels(volume_on(susceptibility.grid, "labels", options.labels), lookup_of(options))
+    regions, _ = read_regions(options.labels, susceptibility.grid, options.lookup)
     if options.mask is not None:
         susceptibility = replace(susceptibility, mask=volume_on(susceptibility.grid, "mask", options.mask))
     rows = measure_motor_cortex(

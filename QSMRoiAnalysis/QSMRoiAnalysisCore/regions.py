@@ -221,7 +221,10 @@ def volume_on(grid: Grid, name: str, path: Path) -> np.ndarray:
 def _whole_numbers(labels: np.ndarray) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.ndim != 3:
-        raise ValueError(f"labels must be one volume (k, j, i), but got the shape {labels.shape}.")
+        raise ValueError(
+            f"labels must be one volume (k, j, i), but got the shape {labels.shape}. Save regions that overlap as a "
+            "segmentation (.seg.nrrd)."
+        )
     if labels.dtype.kind not in "iub":
         if labels.dtype.kind != "f" or not np.all(np.isfinite(labels)) or np.any(labels != np.rint(labels)):
             raise ValueError(

@@ -12,10 +12,9 @@ from QSMReconstructionCore.io.staging import staged_file, staged_folder
 
 from .figure_data import Figure
 from .maps import UNITS, read_map
-from .measure_command import lookup_of
 from .norm_comparison import beside_norms
 from .norms import read_controls
-from .regions import regions_from_labels, volume_on
+from .region_files import read_regions
 from .report.cohort import cohort_page
 from .report.figures import file_name
 from .report.subject import beside_healthy, in_unit_of_map, region_pictures, subject_page
@@ -42,7 +41,7 @@ def add_command(commands) -> None:
     group = command.add_argument_group("one map")
     group.add_argument("--table", type=Path, metavar="T.tsv", help="of one map: the table that measure wrote")
     group.add_argument("--map", type=Path, metavar="F", help="the map, to show the regions on it")
-    group.add_argument("--labels", type=Path, metavar="F", help="its label image")
+    group.add_argument("--labels", type=Path, metavar="F", help="its label image or segmentation")
     group.add_argument(
         "--lookup", type=Path, metavar="F", help="names of the labels (default: the .tsv beside the labels)"
     )
@@ -95,7 +94,7 @@ def _report_map(options: argparse.Namespace) -> None:
     pictures, omitted = [], 0
     if options.map is not None:
         susceptibility = read_map(options.map, options.map_unit)
-        regions = regions_from_labels(volume_on(susceptibility.grid, "labels", options.labels), lookup_of(options))
+        regions, _ = read_regions(options.labels, susceptibility.grid, options.lookup)
         pictures = region_pictures(susceptibility, regions)
         omitted = len({region.structure for region in regions if region.inside.any()}) - len(pictures)
     comparisons = beside_healthy(rows)

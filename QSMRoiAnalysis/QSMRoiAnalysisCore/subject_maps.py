@@ -14,10 +14,10 @@ from QSMReconstructionCore.io.provenance import file_hash
 from QSMReconstructionCore.io.staging import staged_file
 
 from .cohort import Visit
-from .lookup import read_lookup
 from .maps import read_map
 from .measures import measure
-from .regions import regions_from_labels, volume_on
+from .region_files import lookup_beside, read_regions
+from .regions import volume_on
 from .remarks import remarks
 from .request import Request
 from .table import write_table
@@ -169,7 +169,7 @@ def measure_subjects(
 def _measure(files: SubjectFiles, table: Path, descriptors, reference, map_unit) -> tuple[str, ...]:
     susceptibility = read_map(files.susceptibility, map_unit)
     grid = susceptibility.grid
-    regions = regions_from_labels(volume_on(grid, "labels", files.labels), _lookup(files))
+    regions, _ = read_regions(files.labels, grid, files.lookup)
     if files.mask is not None:
         susceptibility = replace(susceptibility, mask=volume_on(grid, "mask", files.mask))
     request = Request(descriptors=tuple(descriptors))
@@ -178,16 +178,10 @@ def _measure(files: SubjectFiles, table: Path, descriptors, reference, map_unit)
     return remarks(susceptibility, regions, rows)
 
 
-def _lookup(files: SubjectFiles) -> dict[int, str] | None:
-    if files.lookup is not None:
-        return read_lookup(files.lookup)
-    beside = files.labels.with_name(files.labels.name.removesuffix(".gz").removesuffix(".nii") + ".tsv")
-    return read_lookup(beside) if beside.is_file() else None
-
-
 def _facts(files: SubjectFiles, descriptors, reference, map_unit) -> dict:
     """What a table depends on."""
-    paths = {"susceptibility": files.susceptibility, "labels": files.labels, "mask": files.mask, "lookup": files.lookup}
+    lookup = files.lookup or lookup_beside(files.labels)
+    paths = {"susceptibility": files.susceptibility, "labels": files.labels, "mask": files.mask, "lookup": lookup}
     return {
         "version": __version__,
         "hashes": {name: file_hash(path) for name, path in paths.items() if path is not None},

@@ -12,6 +12,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 import standin
 from QSMReconstructionCore.grid import Grid
 from QSMRoiAnalysisCore.measures import measure
+from QSMRoiAnalysisCore.region_files import read_regions
 from QSMRoiAnalysisCore.table import read_table, write_table
 from QSMRoiAnalysisLib.maps import map_from_node
 from QSMRoiAnalysisLib.segments import region_names, regions_from_node
@@ -93,6 +94,19 @@ def test_overlapping_segments_keep_all_their_voxels(scene):
     assert segmentation.GetSegmentation().GetNumberOfLayers() == 2
     inner, outer = masks_of(regions_from_node(segmentation, volume))
     assert np.array_equal(inner, LEFT) and np.array_equal(outer, larger)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_segmentation_saved_to_a_file_has_the_same_regions_there(scene, tmp_path, cut):
+    volume, path = add_map(), tmp_path / "Nuclei.seg.nrrd"
+    masks = {**MASKS, "Striatum left": block((1, 7), (2, 9), (1, 9))}
+    storage = slicer.vtkMRMLSegmentationStorageNode()
+    storage.SetCropToMinimumExtent(cut)
+    storage.SetFileName(str(path))
+    assert storage.WriteData(add_segmentation(volume, masks))
+    regions, _ = read_regions(path, map_from_node(volume).grid)
+    assert [region.name for region in regions] == list(masks)
+    assert all(np.array_equal(*pair) for pair in zip(masks_of(regions), masks.values()))
 
 
 def index_in(volume_to_world, segment_to_world):

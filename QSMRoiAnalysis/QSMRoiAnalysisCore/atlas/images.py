@@ -27,3 +27,10 @@ def resampled(image: sitk.Image, onto: sitk.Image, transform: sitk.Transform, *,
     """Values of an image at the voxels of another, whose points the transform takes to those of the image."""
     how = sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear
     return sitk.GetArrayFromImage(sitk.Resample(image, onto, transform, how, 0.0))
+
+
+def grid_of(image: sitk.Image) -> Grid:
+    """The grid of an image of three dimensions."""
+    direction = np.reshape(image.GetDirection(), (3, 3)) * _RAS_TO_LPS[:, None]
+    origin = np.asarray(image.GetOrigin()) * _RAS_TO_LPS
+    return Grid(image.GetSize()[::-1], image.GetSpacing()[::-1], tuple(map(tuple, direction[:, ::-1])), tuple(origin))
