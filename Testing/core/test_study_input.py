@@ -179,6 +179,17 @@ def test_options_without_a_meaning_are_refused(study, tmp_path, capsys, more, me
     assert message in refused([*command, *more], tmp_path, capsys)
 
 
+def test_a_subject_whose_visits_are_at_one_time_is_named(tmp_path, capsys):
+    command = write_study(tmp_path / "study", load_protocol("MS-3"), per_group=8, visits=3)
+    sessions = tmp_path / "study" / "sessions.tsv"
+    lines = [line.split("\t") for line in sessions.read_text().splitlines()]
+    for line in lines[1:]:
+        if line[0] == "sub-0001":
+            line[lines[0].index("time_years")] = "0"
+    sessions.write_text("\n".join("\t".join(line) for line in lines) + "\n")
+    assert "All visits of sub-0001 are at the same time" in refused(command, tmp_path, capsys)
+
+
 def test_a_longitudinal_command_takes_a_longitudinal_protocol(study, tmp_path, capsys):
     command, _, _ = study
     assert "MS-2 is no design over visits" in refused(["longitudinal", *command[1:]], tmp_path, capsys)

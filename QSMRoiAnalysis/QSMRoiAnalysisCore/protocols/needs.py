@@ -241,7 +241,18 @@ def _of_visits(study: Study) -> list[str]:
             years = study.years()
         except ValueError as error:
             return [str(error)]
-        return [] if np.nanmax(years) > 0 else ["All visits of a subject are at the same time."]
+        subjects = study.cohort.subjects()
+        known = np.isfinite(years)
+        at_once = [name for name in several if np.sum(subjects[known] == name) > 1
+                   and np.ptp(years[known & (subjects == name)]) == 0]  # fmt: skip
+        if at_once:
+            return [
+                f"All visits of {listed(at_once)} are at the same time: correct the column that tells it, or leave "
+                "these subjects out."
+            ]
+        if not np.any(years[known] > 0):
+            return ["No visit is known to be later than the first of its subject: fill in the column that tells when."]
+        return []
     if several and protocol.rows == "regions" and not any(ANALYSES[test.kind].visits > 1 for test in protocol.tests):
         names = sorted({session or "(none)" for own in sessions.values() for session in own})
         return [
