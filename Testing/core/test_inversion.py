@@ -262,6 +262,24 @@ def test_what_background_removal_took_away_is_put_back():
     assert errors[0] < 0.9 * errors[1]
 
 
+def test_overrelaxation_restores_what_was_lost_sooner_and_does_not_overshoot_in_the_end(monkeypatch):
+    grid, mask, _, field = scene()
+    share = np.float32(0.7)
+
+    def missing(iterations):
+        """What is not yet restored of a map of whose field the same share was lost everywhere."""
+        settings = {"tolerance": 0.0, "max_iterations": iterations}
+        whole = weighted_tv(field, mask, grid, **settings)
+        kept = (1 - share) * field
+        restored = weighted_tv(kept, mask, grid, lost=lambda true_field: share * true_field, **settings)
+        return np.linalg.norm((restored - whole)[mask]) / np.linalg.norm(whole[mask])
+
+    few, many = missing(60), missing(200)
+    assert many < 0.1 and few < 0.25
+    monkeypatch.setattr("QSMReconstructionCore.inversion.weighted_tv._OVERRELAXATION", np.float32(1))
+    assert few < 0.7 * missing(60)
+
+
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 1.0, 0.7)])
 @pytest.mark.parametrize("shape", [(16, 18, 20), (17, 9, 15)])
 def test_the_split_gradient_is_followed_by_its_own_adjoint(shape, spacing):

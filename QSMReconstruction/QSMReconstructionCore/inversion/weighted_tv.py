@@ -17,6 +17,13 @@ from .padded_field import PaddedField
 from .shading import Shading
 from .splitting import SplitInversion, SquaredMisfit, field_penalty, gradient_threshold
 
+#: Each correction of the data goes this many times as far as the field that was lost asks for. What is restored comes
+#: closer by a constant share each time, slowly where most of the field was lost; as no more than all of it can be lost,
+#: any multiple below 2 converges to the same data. In the few corrections there is time for, it lowers the mean error
+#: of the deep grey nuclei of head phantoms by a fifth to a third, and changes that of the brain by -2 to +1 points: at
+#: 7 T from 4.0 to 2.8 ppb and 43.6 to 41.4 % (2 mm), at 3 T from 3.0 to 2.1 ppb and 16.5 to 16.9 % (1 mm).
+_OVERRELAXATION = np.float32(1.5)
+
 
 def weighted_tv(
     field: np.ndarray,
@@ -105,9 +112,10 @@ def weighted_tv(
     of multipliers with z1 = grad x and z2 = D x; each iteration takes two pairs of Fourier transforms, each correction
     one more and those of `lost`.
 
-    With `lost`, the data become f + lost(D x) every few iterations, so that in the end it is what background removal
-    leaves of D x that fits the field. Each correction also brings back shading, which the field cannot tell from
-    background. What of it is left in the end is found by the evenness of tissue (`shading.Shading`) and taken off.
+    With `lost`, the data move toward f + lost(D x) every few iterations, with overrelaxation, so that in the end it is
+    what background removal leaves of D x that fits the field. Each correction also brings back shading, which the field
+    cannot tell from background. What of it is left in the end is found by the evenness of tissue (`shading.Shading`)
+    and taken off.
 
     References
     ----------
@@ -161,7 +169,11 @@ class _Solver:
         return self.inversion.susceptibility
 
     def _put_back(self, estimate: np.ndarray) -> None:
-        """Add to the data what background removal takes away from the field of an estimate."""
+        """Move the data toward what was measured and what background removal takes from the field of an estimate."""
         padded = self.padded
-        removed = self.lost(padded.whole(padded.convolved(estimate)))[padded.box]
-        np.add(self.field[padded.box], removed, out=padded.data[padded.inside], where=self.known)
+        data = padded.data[padded.inside]
+        step = self.lost(padded.whole(padded.convolved(estimate)))[padded.box]  # of a volume that is nobody else's
+        step += self.field[padded.box]
+        step -= data
+        step *= _OVERRELAXATION
+        np.add(data, step, out=data, where=self.known)
