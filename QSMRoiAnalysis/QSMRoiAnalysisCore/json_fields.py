@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING as REQUIRED
@@ -16,6 +17,35 @@ def read_json(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name} is no JSON file: {error}.") from None
+
+
+def read_named_json(kind: str, name: str | os.PathLike, folder: Path, names: Sequence[str]) -> tuple[str, object]:
+    """Name and content of a JSON file that comes with the software, or of a file of one's own.
+
+    Parameters
+    ----------
+    kind : str
+        What it holds, for messages.
+    name : str or path
+        One of `names`, or a path that ends in .json.
+    folder : Path
+        Where those that come with the software lie.
+    names : sequence of str
+        Theirs.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name, or the file is no JSON file.
+    """
+    path = Path(name)
+    if path.suffix != ".json":
+        path = folder / f"{name}.json"
+        if str(name) not in names:
+            raise ValueError(
+                f"There is no {kind} {str(name)!r}. Choose one of {', '.join(names)}, or give a .json file of your own."
+            )
+    return path.stem, read_json(path)
 
 
 def fields_from_json(where: str, kind: type, given: object) -> dict[str, object]:

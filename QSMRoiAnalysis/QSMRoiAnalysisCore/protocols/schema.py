@@ -13,7 +13,7 @@ from ..clinical_scores import AGE_CAG_PRODUCTS
 from ..cohort import OTHER_MAP
 from ..descriptors import is_descriptor
 from ..figure_data import FIGURES
-from ..json_fields import fields_from_json, list_of, object_of, read_json
+from ..json_fields import fields_from_json, list_of, object_of, read_named_json
 from ..lesion_table import LesionRow
 from ..maps import UNITS
 from ..measures import Measurement
@@ -50,15 +50,7 @@ def load_protocol(name: str | os.PathLike) -> Protocol:
     ValueError
         If there is no such protocol, or the file says something that no protocol can; the message names the field.
     """
-    path = Path(name)
-    if path.suffix != ".json":
-        path = FOLDER / f"{name}.json"
-        if str(name) not in protocol_names():
-            raise ValueError(
-                f"There is no protocol {str(name)!r}. Choose one of {', '.join(protocol_names())}, or give a .json "
-                "file of your own."
-            )
-    return parse_protocol(path.stem, read_json(path))
+    return parse_protocol(*read_named_json("protocol", name, FOLDER, protocol_names()))
 
 
 def parse_protocol(name: str, data: object) -> Protocol:

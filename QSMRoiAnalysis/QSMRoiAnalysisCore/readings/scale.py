@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..json_fields import fields_from_json, object_of, read_json
+from ..json_fields import fields_from_json, object_of, read_named_json
 from ..lesion_table import LesionRow
 from ..protocols.protocol import Citation
 
@@ -114,16 +114,8 @@ def load_scale(name: str | os.PathLike) -> Scale:
     ValueError
         If there is no such scale, or the file says something that no scale can; the message names the field.
     """
-    path = Path(name)
-    if path.suffix != ".json":
-        path = FOLDER / f"{name}.json"
-        if str(name) not in scale_names():
-            raise ValueError(
-                f"There is no scale {str(name)!r}. Choose one of {', '.join(scale_names())}, or give a .json file of "
-                "your own."
-            )
-    given = object_of(path.stem, read_json(path))
-    scale = Scale(**fields_from_json(path.stem, Scale, given | {"name": path.stem}))
+    stem, data = read_named_json("scale", name, FOLDER, scale_names())
+    scale = Scale(**fields_from_json(stem, Scale, object_of(stem, data) | {"name": stem}))
     _check(scale)
     return scale
 
