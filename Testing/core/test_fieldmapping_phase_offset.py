@@ -103,18 +103,6 @@ def test_a_neighbourhood_that_departs_is_doubted_unless_its_phase_is_broken():
     assert np.median(doubted[~departs]) < 1e-3
 
 
-def test_doubt_fades_over_a_neighbourhood_instead_of_ending_at_its_border():
-    shape, spacing = GRIDS[2]
-    k, j, i = places(shape, spacing)
-    everywhere = np.ones(shape, bool)
-    intercept = (1.0 * ((np.abs(k) < 0.3) & (np.abs(j) < 0.3) & (np.abs(i) < 0.3))).astype(np.float32).ravel()
-    noise, straight = np.full(intercept.size, 0.02**2, np.float32), np.ones(intercept.size, bool)
-    found = offset_variance(intercept, np.zeros_like(intercept), noise, straight, everywhere, spacing).reshape(shape)
-    steps = max(float(np.abs(np.diff(found, axis=axis)).max()) for axis in range(3))
-    assert found.max() > 0.8
-    assert steps < 0.5 * found.max()
-
-
 def test_without_its_penalty_the_spline_is_a_weighted_least_squares_fit(monkeypatch):
     monkeypatch.setattr("QSMReconstructionCore.numerics.tensor_spline._PENALTY", 0.0)
     random = np.random.default_rng(5)

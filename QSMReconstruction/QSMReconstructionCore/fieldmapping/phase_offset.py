@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..numerics.blocks import block_sums, magnified
+from ..numerics.blocks import block_sums
 from ..numerics.romeo_weights import wrapped
 from ..numerics.tensor_spline import TensorSpline, fit_tensor_spline, spline_bases
 from ..progress import Progress, no_progress
@@ -125,7 +125,9 @@ def offset_variance(
     known = straights > 0.5 * count
     error = np.divide(_CLEAR**2, information, out=np.zeros_like(information), where=known)
     together = np.where(known, np.maximum(np.arctan2(imaginary, real) ** 2 - error, 0), np.float32(0))
-    return np.float32(max(common, 0.0)) + magnified(together, factors, mask.shape)[mask]
+    for axis, factor in enumerate(factors):
+        together = np.repeat(together, factor, axis=axis)
+    return np.float32(max(common, 0.0)) + together[tuple(slice(n) for n in mask.shape)][mask]
 
 
 def _fit_blocks(intercept, information, mask, spacing, bases) -> TensorSpline:
