@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from QSMReconstructionCore.commandline import main
+from QSMReconstructionCore.commandline.options import progress_as
 from QSMReconstructionCore.io.nifti import read_nifti, write_nifti
 from QSMReconstructionCore.io.params import read_params
 from QSMReconstructionCore.methods import METHODS, Method
@@ -252,6 +253,27 @@ def test_wrong_usage_leaves_with_status_2(tmp_path, monkeypatch, capsys, argumen
     assert left.value.code == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["bar", "json", "none"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_that_python_drops_in_a_destructor_cancels_at_the_next_report(monkeypatch, capsys, how, kind):
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda ignored: dropped.append(ignored.exc_type))
+
+    class Destroyed:
+        def __del__(self):
+            signal.raise_signal(how)
+
+    def run(chosen):
+        Destroyed()
+        assert dropped == [KeyboardInterrupt]
+        progress_as(kind)(0.5, "Field map")
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr("QSMReconstructionCore.commandline.methods.run", run)
+    assert main(["methods"]) == 130
+    assert "Cancelled; nothing was written." in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from .. import __version__
 from ..progress import Cancelled
 from . import combine, listing, methods, read, reconstruct, reference, score, simulate, stage
-from .options import WrongUsage
+from .options import INTERRUPTED, WrongUsage
 
 DONE, FAILED, CANCELLED = 0, 1, 130
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(arguments)
     try:
-        with _termination_as_interrupt():
+        with _interruptible():
             chosen.run(chosen)
     except WrongUsage as error:
         chosen.parser.error(str(error))
@@ -69,17 +69,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextlib.contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM unwind the stack as Ctrl-C does, so that temporary files are removed."""
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM unwind the stack, so that temporary files are removed."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield
         return
 
     def interrupt(number: int, frame: object) -> None:
+        INTERRUPTED.set()
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    INTERRUPTED.clear()
+    wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in wanted}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

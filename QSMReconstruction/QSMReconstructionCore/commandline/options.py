@@ -7,16 +7,21 @@ import contextlib
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
-from ..progress import Progress, no_progress
+from ..progress import Cancelled, Progress
 from ..quality.verdict import BAD, CAUTION, Verdict
 
 #: Seconds between two reports of the same stage.
 _PACE = 0.1
 _BAR_WIDTH = 30
+
+#: The process was asked to end. Python drops the exception if that comes while it runs a destructor or a callback of
+#: its own; then the next report of progress cancels.
+INTERRUPTED = threading.Event()
 
 
 class WrongUsage(Exception):  # noqa: N818  (named as the exit status)
@@ -59,8 +64,13 @@ def settings_from(texts: Sequence[str]) -> dict[str, str]:
 def progress_as(kind: str) -> Progress:
     """The progress callable of a `--progress` choice."""
     if kind == "none":
-        return no_progress
+        return _heed_interruption
     return _Json(sys.stdout) if kind == "json" else _Bar(sys.stderr)
+
+
+def _heed_interruption(fraction: float, message: str) -> None:
+    if INTERRUPTED.is_set():
+        raise Cancelled
 
 
 @contextlib.contextmanager
@@ -105,6 +115,7 @@ class _Paced:
         self.last = 0.0
 
     def __call__(self, fraction: float, message: str) -> None:
+        _heed_interruption(fraction, message)
         self.fraction = max(self.fraction, fraction)
         stage, _, detail = message.partition(": ")
         now = time.monotonic()
