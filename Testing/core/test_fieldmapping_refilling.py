@@ -87,4 +87,5 @@ def test_a_tenth_of_all_voxels_may_hold_garbage():
         for scan in (head.acquisition, replace(head.acquisition, phase=phase))
     ]
     assert errors[0] < 30
-    assert errors[1] < 75  # several hundred if they are not filled
+    # Several hundred if they are not filled. Without overrelaxed corrections in the inversion it would be 69, not 77.
+    assert errors[1] < 80
