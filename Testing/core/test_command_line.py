@@ -255,6 +255,15 @@ def test_wrong_usage_leaves_with_status_2(tmp_path, monkeypatch, capsys, argumen
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def heard():
+    """Ctrl-C is heard, also where the shell that runs the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("kind", ["bar", "json", "none"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_that_python_drops_in_a_destructor_cancels_at_the_next_report(monkeypatch, capsys, how, kind):
@@ -277,6 +286,7 @@ def test_an_interruption_that_python_drops_in_a_destructor_cancels_at_the_next_r
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_cancelling_leaves_with_status_130_and_no_file(tmp_path, scan, how):
     out = tmp_path / "out"
