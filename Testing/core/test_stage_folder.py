@@ -120,7 +120,11 @@ def test_a_process_that_was_ended_while_writing_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("content", [b"", b"damaged", pickle.dumps(os.getcwd)])
+#: A call of what a module of the package has imported, in the opcodes of protocol 4.
+THROUGH_AN_IMPORT = b"\x80\x04\x8c\x22QSMReconstructionCore.stage_folder\x8c\x09os.getcwd\x93)R."
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged", pickle.dumps(os.getcwd), THROUGH_AN_IMPORT])
 def test_a_file_that_is_no_result_counts_as_not_there_and_is_never_run(tmp_path, content):
     (tmp_path / "a.stage").write_bytes(content)
     with pytest.raises(KeyError):
