@@ -70,27 +70,69 @@ STAGES = {
     "r2star": "Effective transverse relaxation rate from the magnitude",
 }
 
+#: Every method by what it is called in the field; its name in recipes is that of its function.
 _LISTED = {
-    "mask": (brain_extraction, robust_threshold, phase_quality, second_derivative, combined),
-    "support": (surroundings,),
-    "field_map": (romeo_linear, echo_average, nonlinear_fit, laplacian),
-    "passes": (one_pass, two_pass),
-    "background": (vsharp, sharp, resharp, ismv, pdf, lbv, harperella, iharperella, no_removal),
-    "inversion": (
-        weighted_tv, tkd, tsvd, tikhonov, rts, ndi, hd_qsm, l1_qsm, nonlinear_tv, weak_harmonic_tv, medi, ilsqr,
-        weighted_tikhonov, tgv, tfi, single_step_tgv,
-    ),
-    "reference": (whole_brain, csf, region, no_reference),
-    "r2star": (arlo,),
+    "mask": {
+        "Brain extraction": brain_extraction,
+        "Whole head or object": robust_threshold,
+        "Coherent phase": phase_quality,
+        "Second derivative of the phase": second_derivative,
+        "Magnitude and phase combined": combined,
+    },
+    "support": {"Margin around the brain": surroundings},
+    "field_map": {
+        "ROMEO, weighted linear fit": romeo_linear,
+        "ROMEO, weighted echo average": echo_average,
+        "Nonlinear fit to the complex signal": nonlinear_fit,
+        "Laplacian unwrapping, linear fit": laplacian,
+    },
+    "passes": {"One pass": one_pass, "Two passes": two_pass},
+    "background": {
+        "V-SHARP": vsharp,
+        "SHARP": sharp,
+        "RESHARP": resharp,
+        "iSMV": ismv,
+        "PDF": pdf,
+        "LBV": lbv,
+        "HARPERELLA": harperella,
+        "iHARPERELLA": iharperella,
+        "None, for single-step inversions": no_removal,
+    },
+    "inversion": {
+        "Weighted total variation": weighted_tv,
+        "Thresholded division (TKD)": tkd,
+        "Truncated division (TSVD)": tsvd,
+        "Tikhonov, closed form": tikhonov,
+        "Rapid two-step (RTS)": rts,
+        "Nonlinear dipole inversion (NDI)": ndi,
+        "Hybrid data fidelity (HD-QSM)": hd_qsm,
+        "L1 data fidelity (L1-QSM)": l1_qsm,
+        "Nonlinear total variation (FANSI)": nonlinear_tv,
+        "Weak harmonic field (WH-QSM)": weak_harmonic_tv,
+        "MEDI": medi,
+        "iLSQR": ilsqr,
+        "Tikhonov, weighted by noise": weighted_tikhonov,
+        "Total generalized variation (TGV)": tgv,
+        "Total field inversion (TFI)": tfi,
+        "Single-step TGV (TGV-QSM)": single_step_tgv,
+    },
+    "reference": {
+        "Whole brain": whole_brain,
+        "CSF of the ventricles": csf,
+        "Region of a segmentation": region,
+        "None": no_reference,
+    },
+    "r2star": {"ARLO": arlo},
 }
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method of a stage, described by its own function."""
+    """A method of a stage, described by its own function; its title is what users read."""
 
     stage: str
     function: Callable[..., Any]
+    title: str
 
     @property
     def name(self) -> str:
@@ -145,8 +187,8 @@ class Method:
 
 
 METHODS: dict[str, dict[str, Method]] = {
-    stage: {function.__name__: Method(stage, function) for function in functions}
-    for stage, functions in _LISTED.items()
+    stage: {function.__name__: Method(stage, function, title) for title, function in listed.items()}
+    for stage, listed in _LISTED.items()
 }
 
 

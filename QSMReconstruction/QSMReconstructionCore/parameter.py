@@ -14,8 +14,8 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -31,8 +31,8 @@ class Parameter:
         Unit of the value, empty for a pure number.
     range : (float, float), optional
         Smallest and largest allowed value, both included.
-    choices : tuple of str, optional
-        The allowed values of a text parameter.
+    choices : dict of str, optional
+        The allowed values of a text parameter, and what users read for each.
     name, type, default
         Filled in by `parameters_of` from the signature.
     """
@@ -40,7 +40,7 @@ class Parameter:
     label: str
     unit: str = ""
     range: tuple[float, float] | None = None
-    choices: tuple[str, ...] | None = None
+    choices: Mapping[str, str] | None = field(default=None, hash=False)
     name: str = ""
     type: type = float
     default: Any = None

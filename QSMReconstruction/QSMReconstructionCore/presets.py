@@ -14,12 +14,15 @@ class Preset:
 
     Attributes
     ----------
+    title : str
+        What users read.
     purpose : str
         When to use it, in a sentence.
     stages : dict
         Stage -> {"method": name, parameter: value, ...}; parameters that are left out have their defaults.
     """
 
+    title: str
     purpose: str
     stages: Stages
 
@@ -57,14 +60,17 @@ _CONSENSUS: Stages = {
 
 PRESETS: dict[str, Preset] = {
     "default": Preset(
+        "Default",
         "Multi-echo brain scans: noise-weighted at every stage, the map to measure on.",
         _DEFAULT,
     ),
     "consensus": Preset(
+        "Consensus recommendations",
         "To compare with studies that follow the consensus recommendations of 2024 to the letter; at 1 mm.",
         {**_DEFAULT, **_CONSENSUS},
     ),
     "preview": Preset(
+        "Quick preview",
         "A quick look in seconds, with streaks and less contrast; not for measurements.",
         {
             **_DEFAULT,
@@ -73,18 +79,21 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "single_step": Preset(
+        "Single step",
         "A check on the default by other means: no background is removed, and one fit explains the total field.",
         {**_DEFAULT, "background": {"method": "no_removal"}, "inversion": {"method": "single_step_tgv"}},
     ),
     # With one echo the coils' phase stays in the field, smooth and not harmonic. An inversion that takes up what is
     # left of the background has an error of 57 % on the head phantom (3 mm, 3 T, 12 ms, SNR 60), the default one 61 %.
     "clinical_single_echo": Preset(
+        "Single echo",
         "Scans with one echo, such as those made for susceptibility-weighted imaging.",
         {**_DEFAULT, "inversion": {"method": "weak_harmonic_tv"}},
     ),
     # A clot has no signal, so its susceptibility rests on the strong field around it, of which spherical means take a
     # part away with the background, and LBV does not.
     "high_contrast": Preset(
+        "High contrast",
         "Hemorrhages, microbleeds and calcifications: strong sources without signal of their own, with fewer streaks.",
         {**_DEFAULT, "background": {"method": "lbv"}},
     ),

@@ -6,6 +6,7 @@ import json
 
 from slicer.i18n import tr as _
 
+from QSMReconstructionCore.methods import method
 from QSMReconstructionCore.pipeline import SHARE_OF_STAGE
 from QSMReconstructionCore.recipe import Recipe
 
@@ -60,7 +61,7 @@ def estimate(scan: Scan, recipe: Recipe, has_mask: bool, settings) -> str:
         elif chosen["method"] == default.stages[stage]["method"]:
             seconds += _SECONDS * SHARE_OF_STAGE[stage]
         else:
-            unknown.append(chosen["method"])
+            unknown.append(_(method(stage, chosen["method"]).title))
     gigabytes = scan.grid.size * (len(scan.echo_times) * _BYTES_OF_ECHO + _BYTES) / 1e9
     text = _("about {time}, {memory:.1f} GB of memory").format(
         time=duration_in_words(seconds * scan.grid.size / 1e6), memory=gigabytes

@@ -82,7 +82,7 @@ class PreviewSection:
             self.ui.previewMessageLabel.text = str(reason)
         else:
             self.ui.previewMessageLabel.text = _("The box shows {method}; its zero is that of the map.").format(
-                method=self._tried["method"]
+                method=_(method("inversion", self._tried["method"]).title)
             )
 
     def _toggled(self, wanted: bool) -> None:

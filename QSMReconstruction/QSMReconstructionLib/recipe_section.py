@@ -29,8 +29,8 @@ class RecipeSection:
         self.ui = ui
         self._parameters = None
         for name, preset in PRESETS.items():
-            ui.presetComboBox.addItem(name.replace("_", " ").capitalize(), name)
-            ui.presetComboBox.setItemData(ui.presetComboBox.count - 1, preset.purpose, qt.Qt.ToolTipRole)
+            ui.presetComboBox.addItem(_(preset.title), name)
+            ui.presetComboBox.setItemData(ui.presetComboBox.count - 1, _(preset.purpose), qt.Qt.ToolTipRole)
         ui.presetComboBox.connect("activated(int)", self._preset_chosen)
         homes = {"mask": ui.maskMethodWidget, "reference": ui.referenceWidget}
         self.forms: dict[str, StageForm] = {}
@@ -51,7 +51,7 @@ class RecipeSection:
         recipe = recipe_of(parameters)
         ui = self.ui
         ui.presetComboBox.currentIndex = ui.presetComboBox.findData(parameters.preset)
-        purpose = PRESETS[parameters.preset].purpose
+        purpose = _(PRESETS[parameters.preset].purpose)
         ui.presetPurposeLabel.text = f"{purpose} {_('Changed below.')}" if parameters.recipe else purpose
         for stage, form in self.forms.items():
             form.show(recipe.stages[stage])

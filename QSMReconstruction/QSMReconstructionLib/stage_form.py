@@ -19,7 +19,8 @@ _DECADES = 4.0
 _SLIDER_DECADES = 1.5
 #: Same width of all labels, so that the forms of all stages line up.
 _LABEL_WIDTH = 96
-_EDITOR_WIDTH = 130
+#: Of editors of numbers, and of choices, which need words.
+_EDITOR_WIDTH, _CHOICE_WIDTH = 130, 210
 
 
 class StageForm:
@@ -45,8 +46,9 @@ class StageForm:
         self.methodComboBox.objectName = f"{stage}MethodComboBox"
         self.methodComboBox.toolTip = _(STAGES[stage])
         for index, found in enumerate(METHODS[stage].values()):
-            self.methodComboBox.addItem(found.name)
+            self.methodComboBox.addItem(_(found.title), found.name)
             self.methodComboBox.setItemData(index, found.summary, qt.Qt.ToolTipRole)
+        self.methodComboBox.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon  # no wider panel
         form = _form(qt.QWidget(parent))
         self._layout.addWidget(form.parentWidget())
         form.addRow(_label(_(STAGES_IN_WORDS[stage]) + ":", self.methodComboBox), self.methodComboBox)
@@ -59,14 +61,14 @@ class StageForm:
     @property
     def method(self) -> Method:
         """The method that is shown."""
-        return METHODS[self.stage][self.methodComboBox.currentText]
+        return METHODS[self.stage][self.methodComboBox.currentData]
 
     def show(self, values: Mapping[str, Any]) -> None:
         """Show a stage's part of a recipe."""
         if dict(values) == self._values:
             return
         self._values = dict(values)
-        self.methodComboBox.currentIndex = list(METHODS[self.stage]).index(values["method"])
+        self.methodComboBox.currentIndex = self.methodComboBox.findData(values["method"])
         self._about.text = " ".join(
             [self.method.summary, *(f'<a href="https://doi.org/{doi}">{doi}</a>' for doi in self.method.references)]
         )
@@ -89,7 +91,7 @@ class StageForm:
         return self._values
 
     def _method_chosen(self, index: int) -> None:
-        name = self.methodComboBox.itemText(index)
+        name = self.methodComboBox.itemData(index)
         if name != self._values["method"]:
             self._changed({"method": name})
 
@@ -108,7 +110,8 @@ def _form(widget):
 
 def _label(text: str, buddy):
     label = qt.QLabel(text)
-    label.minimumWidth = _LABEL_WIDTH
+    label.wordWrap = True
+    label.setFixedWidth(_LABEL_WIDTH)
     label.setBuddy(buddy)
     return label
 
@@ -120,7 +123,7 @@ def _row(text: str, editor):
     label.wordWrap = True
     label.setBuddy(editor)
     label.toolTip = editor.toolTip
-    editor.setFixedWidth(_EDITOR_WIDTH)
+    editor.setFixedWidth(_CHOICE_WIDTH if isinstance(editor, qt.QComboBox) else _EDITOR_WIDTH)
     row.addWidget(label, 1)
     row.addWidget(editor)
     return row
@@ -131,7 +134,8 @@ def _tool_tip(parameter: Parameter, explanation: str) -> str:
     if parameter.range:
         low, high = parameter.range
         lines.append(_("From {low:g} to {high:g} {unit}").format(low=low, high=high, unit=parameter.unit).rstrip())
-    lines.append(_("Default: {value} {unit}").format(value=_shown(parameter.default), unit=parameter.unit).rstrip())
+    default = _(parameter.choices[parameter.default]) if parameter.choices else _shown(parameter.default)
+    lines.append(_("Default: {value} {unit}").format(value=default, unit=parameter.unit).rstrip())
     return "\n".join(lines)
 
 
@@ -140,6 +144,8 @@ def _with_unit(parameter: Parameter) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -150,9 +156,10 @@ def _editor(
     name = parameter.name
     if parameter.choices:
         editor = qt.QComboBox()
-        editor.addItems(list(parameter.choices))
-        editor.currentIndex = parameter.choices.index(value)
-        editor.connect("activated(int)", lambda index: changed(name, parameter.choices[index]))
+        for choice, words in parameter.choices.items():
+            editor.addItem(_(words), choice)
+        editor.currentIndex = editor.findData(value)
+        editor.connect("activated(int)", lambda index: changed(name, editor.itemData(index)))
     elif parameter.type is bool:
         editor = qt.QCheckBox()
         editor.checked = value

@@ -58,7 +58,19 @@ def test_every_parameter_says_what_it_is_and_accepts_its_default(listed):
             assert parameter.range is not None, f"{parameter.name} needs a range"
         if parameter.type is str:
             assert parameter.choices, f"{parameter.name} needs choices"
+            for choice, words in parameter.choices.items():
+                assert re.match(r"[A-Z].*[^.]$", words), choice
+                if choice in METHODS[listed.stage]:
+                    assert words == METHODS[listed.stage][choice].title
         assert parameter.checked(parameter.default) == parameter.default
+
+
+@pytest.mark.parametrize("listed", ALL)
+def test_every_method_has_a_title_of_its_own(listed):
+    assert re.match(r"[A-Za-z][^_]*[^_.]$", listed.title)
+    assert [other.name for other in METHODS[listed.stage].values() if other.title == listed.title] == [listed.name]
+    if short := re.search(r" \(([\w-]+)\)", listed.summary):
+        assert short[1] in listed.title
 
 
 @pytest.mark.parametrize("listed", ALL)

@@ -16,7 +16,7 @@ def smooth(
     radius: Annotated[float, Parameter("Radius", unit="mm", range=(2, 40))] = 12.0,
     steps: Annotated[int, Parameter("Steps", range=(1, 9))] = 3,
     fast: Annotated[bool, Parameter("Fast")] = True,
-    kind: Annotated[str, Parameter("Kind", choices=("round", "square"))] = "round",
+    kind: Annotated[str, Parameter("Kind", choices={"round": "Round", "square": "Square"})] = "round",
     progress=no_progress,
 ):
     """Smooth a field."""

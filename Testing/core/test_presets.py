@@ -78,4 +78,4 @@ def test_every_preset_says_on_the_command_line_when_to_use_it(capsys):
     main(["methods"])
     shown = " ".join(capsys.readouterr().out.split())
     for name, preset in PRESETS.items():
-        assert f"{name} {preset.purpose}" in shown
+        assert f"{name}: {preset.title} {preset.purpose}" in shown

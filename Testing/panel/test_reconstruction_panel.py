@@ -295,6 +295,7 @@ class TestTheRecipe:
         box = panel.ui.presetComboBox
         assert [box.itemData(index) for index in range(box.count)] == list(PRESETS)
         for index, preset in enumerate(PRESETS.values()):
+            assert box.itemText(index) == preset.title
             box.activated.emit(index)
             assert panel.ui.presetPurposeLabel.text == preset.purpose
 
@@ -312,11 +313,30 @@ class TestTheRecipe:
                     assert "Default: " in editor.toolTip, parameter.name
                     assert len(editor.toolTip.splitlines()) > 1, parameter.name
 
+    def test_calls_methods_and_choices_as_the_field_does(self, panel):
+        import qt
+
+        forms = panel.recipe.forms
+        assert forms["background"].methodComboBox.currentText == "V-SHARP"
+        assert forms["field_map"].methodComboBox.currentText == "ROMEO, weighted linear fit"
+        offset = slicer.util.findChild(panel.parent, "field_map.phase_offset")
+        assert offset.currentText == "Smooth in space"
+        assert "Default: Smooth in space" in offset.toolTip
+        for box in panel.parent.findChildren(qt.QComboBox):
+            assert not any("_" in box.itemText(index) for index in range(box.count)), box.objectName
+
+    def test_keeps_the_identifier_of_a_choice_in_the_recipe(self, panel):
+        from QSMReconstructionLib.study import recipe_of
+
+        box = slicer.util.findChild(panel.parent, "field_map.phase_offset")
+        box.activated.emit(1)
+        assert recipe_of(panel._parameterNode).stages["field_map"]["phase_offset"] == "free"
+
     def test_changes_the_background_method_with_the_inversion_that_needs_another(self, panel):
         forms = panel.recipe.forms
         for inversion, background in (("tfi", "no_removal"), ("medi", "vsharp")):
             form = forms["inversion"]
-            form.methodComboBox.activated.emit(form.methodComboBox.findText(inversion))
+            form.methodComboBox.activated.emit(form.methodComboBox.findData(inversion))
             assert (form.method.name, forms["background"].method.name) == (inversion, background)
 
     def test_keeps_a_changed_parameter_and_forgets_it_with_another_preset(self, panel):
@@ -368,8 +388,8 @@ class TestTheRecipe:
         assert "about" in ready_panel.ui.estimateValue.text
         assert "GB of memory" in ready_panel.ui.estimateValue.text
         form = ready_panel.recipe.forms["inversion"]
-        form.methodComboBox.activated.emit(form.methodComboBox.findText("medi"))
-        assert "without medi, which has not run on this computer yet" in ready_panel.ui.estimateValue.text
+        form.methodComboBox.activated.emit(form.methodComboBox.findData("medi"))
+        assert "without MEDI, which has not run on this computer yet" in ready_panel.ui.estimateValue.text
 
 
 class TestApply:
@@ -507,7 +527,7 @@ class TestAResult:
         region = inside & (np.arange(before.shape[2]) < 4)
         segmentation = add_segmentation("Regions", region, node)
         segmentation.GetSegmentation().GetNthSegment(0).SetName("Left side")
-        form.methodComboBox.activated.emit(form.methodComboBox.findText("region"))
+        form.methodComboBox.activated.emit(form.methodComboBox.findData("region"))
         ui.outputsCollapsibleButton.collapsed = False
         assert ui.referenceSelector.visible
         ui.referAgainButton.click()
@@ -520,7 +540,7 @@ class TestAResult:
         assert not changed[~inside].any()
         assert attribute("Head susceptibility", "QSM.Reference") == "Left side"
         assert "relative to: Left side" in ui.qualityLabel.text
-        form.methodComboBox.activated.emit(form.methodComboBox.findText("whole_brain"))
+        form.methodComboBox.activated.emit(form.methodComboBox.findData("whole_brain"))
         ui.referAgainButton.click()
         np.testing.assert_allclose(slicer.util.arrayFromVolume(node), before, atol=1e-6)
         assert json.loads(attribute("Head susceptibility", "QSM.Recipe"))["reference"] == {"method": "whole_brain"}

@@ -72,7 +72,7 @@ def test_a_preview_is_there_in_two_seconds_and_follows_the_slider(finished_panel
     while np.array_equal(slicer.util.arrayFromVolume(preview()), first):
         assert time.monotonic() < deadline
         slicer.app.processEvents()
-    assert "tkd" in ui.previewMessageLabel.text
+    assert "(TKD)" in ui.previewMessageLabel.text
     ui.previewCheckBox.checked = False
     assert preview() is None
 
@@ -106,7 +106,7 @@ def test_a_preview_says_what_it_lacks(finished_panel, scene):
 def test_a_single_step_inversion_has_no_preview_and_says_so(finished_panel):
     ui = finished_panel.ui
     form = finished_panel.recipe.forms["inversion"]
-    form.methodComboBox.activated.emit(form.methodComboBox.findText("tfi"))
+    form.methodComboBox.activated.emit(form.methodComboBox.findData("tfi"))
     ui.previewCheckBox.checked = True
     assert "tfi works on the total field" in ui.previewMessageLabel.text
     assert preview() is None

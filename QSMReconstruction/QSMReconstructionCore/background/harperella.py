@@ -17,7 +17,7 @@ from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
 from .extended_laplacian import ExtendedLaplacian
-from .residual import remove_residual
+from .residual import ResidualFunctions, remove_residual
 from .spherical_mean import sphere_fits
 from .trusted_voxels import trusted_voxels
 
@@ -34,9 +34,7 @@ def harperella(
     tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-3,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 40,
     residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
-    residual_functions: Annotated[
-        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
-    ] = "harmonics",
+    residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by continuing its Laplacian outside with even spherical means (HARPERELLA).

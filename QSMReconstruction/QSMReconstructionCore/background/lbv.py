@@ -16,7 +16,7 @@ from ..numerics.multigrid import LaplaceMultigrid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
-from .residual import remove_residual
+from .residual import ResidualFunctions, remove_residual
 from .trusted_voxels import trusted_voxels
 
 
@@ -30,9 +30,7 @@ def lbv(
     tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-4,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 30,
     residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
-    residual_functions: Annotated[
-        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
-    ] = "harmonics",
+    residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by solving the Laplace equation inside the mask (LBV).

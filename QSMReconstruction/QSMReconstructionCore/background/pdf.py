@@ -16,7 +16,7 @@ from ..numerics.fourier import fast_shape, forward, inverse
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
-from .residual import remove_residual
+from .residual import ResidualFunctions, remove_residual
 from .trusted_voxels import trusted_voxels
 
 
@@ -31,9 +31,7 @@ def pdf(
     tolerance: Annotated[float, Parameter("Change in units of the noise at which to stop", range=(1e-4, 10.0))] = 0.3,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 100,
     residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
-    residual_functions: Annotated[
-        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
-    ] = "harmonics",
+    residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by projection onto the fields of dipoles outside the mask (PDF).

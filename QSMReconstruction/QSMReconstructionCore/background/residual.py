@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 
 from ..acquisition import checked_mask
 from ..grid import Grid
 from ..numerics.crop import bounding_box
+from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import LocalField
 from .polynomials import polynomials
 from .solid_harmonics import solid_harmonics
+
+#: The parameter of every method that takes such remains off its local field.
+ResidualFunctions = Annotated[
+    str,
+    Parameter("Residual functions", choices={"harmonics": "Solid harmonics", "polynomials": "All polynomials"}),
+]
 
 
 def remove_residual(

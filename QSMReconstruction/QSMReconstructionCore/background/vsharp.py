@@ -16,7 +16,7 @@ from ..numerics.sphere import sphere_spectrum, sphere_weights
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import LocalField
-from .residual import remove_residual
+from .residual import ResidualFunctions, remove_residual
 from .trusted_voxels import trusted_voxels
 
 
@@ -31,9 +31,7 @@ def vsharp(
     radius_step: Annotated[float, Parameter("Step between radii", unit="mm", range=(0.2, 10))] = 1.0,
     threshold: Annotated[float, Parameter("Deconvolution threshold", range=(0.0, 0.5))] = 0.05,
     residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
-    residual_functions: Annotated[
-        str, Parameter("Residual functions", choices=("harmonics", "polynomials"))
-    ] = "harmonics",
+    residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:
     """Remove the background field by spherical mean values of varying radius (V-SHARP).

@@ -25,13 +25,13 @@ def run(chosen: argparse.Namespace) -> None:
 
     print("presets: Recipes by name, and when to use them")
     for name, preset in PRESETS.items():
-        print(f"  {name}")
+        print(f"  {name}: {preset.title}")
         print(textwrap.fill(preset.purpose, 100, initial_indent=" " * 4, subsequent_indent=" " * 4))
     print()
     for stage, purpose in STAGES.items():
         print(f"{stage}: {purpose}")
         for row in (r for r in rows if r["stage"] == stage):
-            print(f"  {row['method']}{' (default)' if row['default'] else ''}")
+            print(f"  {row['method']}: {row['title']}{' (default)' if row['default'] else ''}")
             print(textwrap.fill(row["summary"], 100, initial_indent=" " * 4, subsequent_indent=" " * 4))
             for name, parameter in row["parameters"].items():
                 print(f"    {name} = {parameter['default']}{_allowed(parameter)}  {parameter['label']}")
@@ -41,7 +41,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def table() -> list[dict]:
-    """Every method as plain data: stage, method, default, summary, references, parameters."""
+    """Every method as plain data: stage, method, title, default, summary, references, parameters."""
     from ..methods import METHODS
     from ..recipe import PRESETS
 
@@ -49,6 +49,7 @@ def table() -> list[dict]:
         {
             "stage": stage,
             "method": name,
+            "title": method.title,
             "default": PRESETS["default"].stages[stage]["method"] == name,
             "summary": method.summary,
             "references": list(method.references),
@@ -59,7 +60,7 @@ def table() -> list[dict]:
                     "default": parameter.default,
                     "unit": parameter.unit,
                     "range": parameter.range,
-                    "choices": parameter.choices,
+                    "choices": list(parameter.choices) if parameter.choices else None,
                 }
                 for parameter in method.parameters.values()
             },

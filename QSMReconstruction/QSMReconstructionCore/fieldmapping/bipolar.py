@@ -19,7 +19,13 @@ from ..parameter import Parameter
 from ..progress import Progress
 
 #: The parameter of every method that asks how the echoes were read.
-Readout = Annotated[str, Parameter("Readout gradients", choices=("detect", "monopolar", "bipolar"))]
+Readout = Annotated[
+    str,
+    Parameter(
+        "Readout gradients",
+        choices={"detect": "As the phase tells", "monopolar": "Monopolar", "bipolar": "Bipolar"},
+    ),
+]
 
 #: Three echoes count as evenly spaced if the middle one is off by at most this fraction of their spacing.
 _EVEN = 0.02

@@ -33,7 +33,13 @@ def echo_average(
     acquisition: Acquisition,
     mask: np.ndarray,
     *,
-    unwrapping: Annotated[str, Parameter("Unwrapping of the echoes", choices=("template", "individual"))] = "template",
+    unwrapping: Annotated[
+        str,
+        Parameter(
+            "Unwrapping of the echoes",
+            choices={"template": "Once in space, then in time", "individual": "Each in space"},
+        ),
+    ] = "template",
     offset_scale: Annotated[float, Parameter("Distance over which the phase offset varies", "mm", (10, 200))] = 30.0,
     readout: Readout = "detect",
     largest_residual: Annotated[float, Parameter("Largest relative residual of known voxels", range=(0, 10))] = 0.0,

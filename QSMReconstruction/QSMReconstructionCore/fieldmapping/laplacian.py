@@ -22,7 +22,7 @@ from .echo_line import best_slopes, slope_of_single_echo
 from .echo_variance import distrusting, notes_on, spoiled_echoes
 from .lost_turns import field_map_of
 from .phase_noise import disagreement_factor, noise_floor_factor, noise_variance, ripple_variance
-from .phase_offset import volume_of
+from .phase_offset import PhaseOffset, volume_of
 
 _TWO_PI = np.float32(2 * np.pi)
 
@@ -33,7 +33,7 @@ def laplacian(
     *,
     boundary: Annotated[str, Parameter("Border of the volume", choices=BOUNDARIES)] = "reflecting",
     congruent: Annotated[bool, Parameter("Keep the measured phase but for whole turns")] = True,
-    phase_offset: Annotated[str, Parameter("Phase offset of the coils", choices=("smooth", "free"))] = "smooth",
+    phase_offset: PhaseOffset = "smooth",
     offset_scale: Annotated[float, Parameter("Distance over which the phase offset varies", "mm", (10, 200))] = 30.0,
     readout: Readout = "detect",
     progress: Progress = no_progress,

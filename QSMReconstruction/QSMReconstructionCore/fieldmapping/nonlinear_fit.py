@@ -18,6 +18,7 @@ from .echo_line import Offset, offset_of, slope_of_single_echo
 from .echo_variance import distrusting, notes_on, spoiled_echoes
 from .lost_turns import field_map_of
 from .phase_noise import disagreement_factor, noise_floor_factor, noise_variance
+from .phase_offset import PhaseOffset
 
 #: Voxels fitted at once.
 _BATCH = 1 << 16
@@ -50,7 +51,7 @@ def nonlinear_fit(
     acquisition: Acquisition,
     mask: np.ndarray,
     *,
-    phase_offset: Annotated[str, Parameter("Phase offset of the coils", choices=("smooth", "free"))] = "smooth",
+    phase_offset: PhaseOffset = "smooth",
     offset_scale: Annotated[float, Parameter("Distance over which the phase offset varies", "mm", (10, 200))] = 30.0,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 500))] = 50,
     tolerance: Annotated[float, Parameter("Change of phase at which a voxel is done", "rad", (1e-6, 0.1))] = 1e-4,

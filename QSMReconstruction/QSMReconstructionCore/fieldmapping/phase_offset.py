@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from ..numerics.blocks import block_sums
 from ..numerics.romeo_weights import wrapped
 from ..numerics.tensor_spline import TensorSpline, fit_tensor_spline, spline_bases
+from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from .unwrapping import unwrap_spatially
+
+#: The parameter of every method that fits the phase at echo time zero.
+PhaseOffset = Annotated[
+    str,
+    Parameter("Phase offset of the coils", choices={"smooth": "Smooth in space", "free": "Free at each voxel"}),
+]
 
 #: Blocks on which the offset is unwrapped, in mm: small against the way on which a coil's phase turns.
 _BLOCK = 5.0

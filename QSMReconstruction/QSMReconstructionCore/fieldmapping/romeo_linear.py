@@ -16,13 +16,14 @@ from .echo_fit import Echoes
 from .echo_line import best_slopes, slope_of_single_echo
 from .echo_variance import distrusting, notes_on, spoiled_echoes
 from .lost_turns import field_map_of
+from .phase_offset import PhaseOffset
 
 
 def romeo_linear(
     acquisition: Acquisition,
     mask: np.ndarray,
     *,
-    phase_offset: Annotated[str, Parameter("Phase offset of the coils", choices=("smooth", "free"))] = "smooth",
+    phase_offset: PhaseOffset = "smooth",
     offset_scale: Annotated[float, Parameter("Distance over which the phase offset varies", "mm", (10, 200))] = 30.0,
     readout: Readout = "detect",
     progress: Progress = no_progress,

@@ -13,6 +13,12 @@ from ..progress import Progress, no_progress
 from .padded_field import PaddedField
 from .splitting import laplacian_spectrum
 
+#: The parameter of both methods with a quadratic penalty.
+Regularizer = Annotated[
+    str,
+    Parameter("Quantity kept small", choices={"gradient": "Gradient", "identity": "Susceptibility itself"}),
+]
+
 
 def tikhonov(
     field: np.ndarray,
@@ -20,7 +26,7 @@ def tikhonov(
     grid: Grid,
     *,
     weights: np.ndarray | None = None,
-    regularizer: Annotated[str, Parameter("Quantity kept small", choices=("gradient", "identity"))] = "gradient",
+    regularizer: Regularizer = "gradient",
     regularization: Annotated[float, Parameter("Regularization", unit="1/ppm or mm/ppm", range=(0.01, 1e5))] = 60.0,
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(0, 0.1))] = 0.001,
     integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,

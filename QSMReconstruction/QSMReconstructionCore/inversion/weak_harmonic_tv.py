@@ -30,8 +30,12 @@ def weak_harmonic_tv(
     phase_scale: Annotated[float, Parameter("Phase per field", unit="rad/ppm", range=(0.1, 1000))] = 16.0,
     regularization: Annotated[float, Parameter("Regularization", unit="mm/ppm", range=(1e-6, 1e5))] = 100.0,
     harmonicity: Annotated[float, Parameter("Weight of harmonicity", unit="mm^2/ppm", range=(1, 1e7))] = 10000.0,
-    weighting: Annotated[str, Parameter("Unit of the data term", choices=("noise", "median"))] = "noise",
-    edges: Annotated[str, Parameter("Where jumps cost less", choices=("nowhere", "weights"))] = "nowhere",
+    weighting: Annotated[
+        str, Parameter("Unit of the data term", choices={"noise": "Noise", "median": "Median noise (FANSI)"})
+    ] = "noise",
+    edges: Annotated[
+        str, Parameter("Where jumps cost less", choices={"nowhere": "Nowhere", "weights": "Where weights jump"})
+    ] = "nowhere",
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(1e-5, 0.1))] = 0.001,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,

@@ -12,6 +12,7 @@ from ..numerics.gradient import adjoint_gradient, differences_within, gradient
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from .padded_field import PaddedField
+from .tikhonov import Regularizer
 
 
 def weighted_tikhonov(
@@ -20,7 +21,7 @@ def weighted_tikhonov(
     grid: Grid,
     *,
     weights: np.ndarray | None = None,
-    regularizer: Annotated[str, Parameter("Quantity kept small", choices=("gradient", "identity"))] = "gradient",
+    regularizer: Regularizer = "gradient",
     regularization: Annotated[float, Parameter("Regularization", unit="1/ppm or mm/ppm", range=(0.01, 1e5))] = 60.0,
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(0, 0.1))] = 0.001,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,

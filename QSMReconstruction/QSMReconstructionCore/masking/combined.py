@@ -15,17 +15,18 @@ from .robust_threshold import robust_threshold
 from .second_derivative import second_derivative
 from .shape import eroded, largest_part, without_small_holes
 
-_OF_MAGNITUDE = {"brain_extraction": brain_extraction, "robust_threshold": robust_threshold}
-_OF_PHASE = {"phase_quality": phase_quality, "second_derivative": second_derivative}
+#: The masks to combine, called as in the list of methods.
+_OF_MAGNITUDE = {"brain_extraction": "Brain extraction", "robust_threshold": "Whole head or object"}
+_OF_PHASE = {"phase_quality": "Coherent phase", "second_derivative": "Second derivative of the phase"}
+_METHODS = {found.__name__: found for found in (brain_extraction, robust_threshold, phase_quality, second_derivative)}
 
 
 def combined(
     acquisition: Acquisition,
     *,
-    magnitude_mask: Annotated[str, Parameter("Mask from the magnitude", choices=tuple(_OF_MAGNITUDE))]
-    = "brain_extraction",
-    phase_mask: Annotated[str, Parameter("Mask from the phase", choices=tuple(_OF_PHASE))] = "phase_quality",
-    combination: Annotated[str, Parameter("Keep voxels of", choices=("both", "either"))] = "both",
+    magnitude_mask: Annotated[str, Parameter("Mask from the magnitude", choices=_OF_MAGNITUDE)] = "brain_extraction",
+    phase_mask: Annotated[str, Parameter("Mask from the phase", choices=_OF_PHASE)] = "phase_quality",
+    combination: Annotated[str, Parameter("Keep voxels of", choices={"both": "Both", "either": "Either"})] = "both",
     largest_hole: Annotated[float, Parameter("Fill holes smaller than a ball of diameter", "mm", (0, 300))] = 0.0,
     one_part: Annotated[bool, Parameter("Keep the largest part only")] = True,
     erosion: Annotated[float, Parameter("Erosion", unit="mm", range=(0, 20))] = 1.0,
@@ -68,8 +69,8 @@ def combined(
     Hagberg et al., Magn Reson Med 2022, 10.1002/mrm.29368
     """
     without_erosion = {"erosion": 0.0} if magnitude_mask == "brain_extraction" else {}
-    mask = _OF_MAGNITUDE[magnitude_mask](acquisition, progress=part_of(progress, 0.0, 0.5), **without_erosion)
-    of_phase = _OF_PHASE[phase_mask](acquisition, progress=part_of(progress, 0.5, 0.8))
+    mask = _METHODS[magnitude_mask](acquisition, progress=part_of(progress, 0.0, 0.5), **without_erosion)
+    of_phase = _METHODS[phase_mask](acquisition, progress=part_of(progress, 0.5, 0.8))
     mask = mask & of_phase if combination == "both" else mask | of_phase
     if largest_hole > 0:
         progress(0.8, "holes")

@@ -11,7 +11,7 @@ from ..progress import Progress, no_progress
 from .fourier import available_cores
 
 #: What a volume meets at its border: itself mirrored (cosine transform), or its other side (Fourier transform).
-BOUNDARIES = ("reflecting", "periodic")
+BOUNDARIES = {"reflecting": "Reflecting", "periodic": "Periodic"}
 
 
 def integrated(

@@ -132,19 +132,23 @@ def method_in_words(reconstruction: Reconstruction, stage: str) -> str:
     chosen = dict(reconstruction.recipe.stages[stage])
     found = method(stage, chosen.pop("method"))
     told = ", ".join(_setting(found.parameters[name], value) for name, value in chosen.items())
-    return found.name + (f": {told}" if told else "")
+    return f"{found.title} ({found.name})" + (f": {told}" if told else "")
 
 
 def _setting(parameter: Parameter, value: object) -> str:
     """A parameter and its value, as in the middle of a sentence."""
-    label = parameter.label
-    if label[1:2].islower():  # not an abbreviation
-        label = label[:1].lower() + label[1:]
     if isinstance(value, bool):
         value = "yes" if value else "no"
     elif isinstance(value, float):
         value = f"{value:g}"
-    return f"{label} {value} {parameter.unit}".rstrip()
+    elif parameter.choices:
+        value = _mid_sentence(parameter.choices[value])
+    return f"{_mid_sentence(parameter.label)} {value} {parameter.unit}".rstrip()
+
+
+def _mid_sentence(text: str) -> str:
+    abbreviation = not text[1:2].islower()
+    return text if abbreviation else text[:1].lower() + text[1:]
 
 
 def echo_times_in_words(acquisition: Acquisition) -> str:
