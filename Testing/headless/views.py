@@ -15,7 +15,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from . import opengl
 from .scene import Session
 
-_SLICE_MANAGERS = (
+SLICE_MANAGERS = (
     "vtkMRMLModelSliceDisplayableManager",
     "vtkMRMLOrientationMarkerDisplayableManager",
     "vtkMRMLRulerDisplayableManager",
@@ -23,7 +23,7 @@ _SLICE_MANAGERS = (
     "vtkMRMLMarkupsDisplayableManager",
     "vtkMRMLColorLegendDisplayableManager",
 )
-_THREE_D_MANAGERS = (
+THREE_D_MANAGERS = (
     "vtkMRMLCameraDisplayableManager",
     "vtkMRMLViewDisplayableManager",
     "vtkMRMLModelDisplayableManager",
@@ -50,12 +50,12 @@ class SliceView:
 
     def __init__(self, session: Session, name: str, orientation: str, size: tuple[int, int] = (480, 480)) -> None:
         self._scene = session.scene
-        self._window = _Window(size) if opengl.available() else None
+        self._window = OffScreenWindow(size) if opengl.available() else None
         if self._window:
             # The image must be the first prop of its renderer: what managers draw is blended onto what came before.
             self._mapper = self._window.add_background_image()
             self._group = self._window.displayable_managers(
-                slicer.vtkMRMLSliceViewDisplayableManagerFactory, session.application, _SLICE_MANAGERS
+                slicer.vtkMRMLSliceViewDisplayableManagerFactory, session.application, SLICE_MANAGERS
             )
         self.logic = slicer.vtkMRMLSliceLogic()
         self.logic.SetMRMLApplicationLogic(session.application)
@@ -166,9 +166,9 @@ class ThreeDView:
     ) -> None:
         if not opengl.available():
             raise RuntimeError(opengl.REMEDY)
-        self._window = _Window(size)
+        self._window = OffScreenWindow(size)
         self._group = self._window.displayable_managers(
-            slicer.vtkMRMLThreeDViewDisplayableManagerFactory, session.application, _THREE_D_MANAGERS
+            slicer.vtkMRMLThreeDViewDisplayableManagerFactory, session.application, THREE_D_MANAGERS
         )
         self.logic = slicer.vtkMRMLViewLogic()
         self.logic.SetMRMLApplicationLogic(session.application)
@@ -202,21 +202,28 @@ class ThreeDView:
         self.logic.GetMRMLApplicationLogic().GetViewLogics().RemoveItem(self.logic)
 
 
-class _Window:
-    """An off-screen render window."""
+class OffScreenWindow:
+    """An off-screen render window with a renderer and an interactor. Needs OpenGL.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Width and height in pixels.
+    """
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.renderer = vtk.vtkRenderer()
-        self._window = vtk.vtkRenderWindow()
-        self._window.SetOffScreenRendering(True)
-        self._window.ShowWindowOff()
-        self._window.SetMultiSamples(0)
-        self._window.SetSize(*size)
-        self._window.AddRenderer(self.renderer)
-        self._interactor = vtk.vtkGenericRenderWindowInteractor()
-        self._interactor.SetRenderWindow(self._window)
+        self.window = vtk.vtkRenderWindow()
+        self.window.SetOffScreenRendering(True)
+        self.window.ShowWindowOff()
+        self.window.SetMultiSamples(0)
+        self.window.SetSize(*size)
+        self.window.AddRenderer(self.renderer)
+        self.interactor = vtk.vtkGenericRenderWindowInteractor()
+        self.interactor.SetRenderWindow(self.window)
 
     def add_background_image(self) -> vtk.vtkImageMapper:
+        """Draw an image behind everything else; the mapper gets it."""
         self.renderer.GetActiveCamera().ParallelProjectionOn()
         mapper = vtk.vtkImageMapper()
         mapper.SetColorWindow(255)
@@ -228,6 +235,7 @@ class _Window:
         return mapper
 
     def displayable_managers(self, factory_class, application, names: tuple[str, ...]):
+        """A group of the managers of these names, which draw what the scene shows."""
         factory = factory_class.GetInstance()
         factory.SetMRMLApplicationLogic(application)
         for name in names:
@@ -238,16 +246,18 @@ class _Window:
         return group
 
     def picture(self) -> np.ndarray:
-        self._window.Render()
+        """What the window shows now, as RGB."""
+        self.window.Render()
         grabber = vtk.vtkWindowToImageFilter()
-        grabber.SetInput(self._window)
+        grabber.SetInput(self.window)
         grabber.ReadFrontBufferOff()
         grabber.Update()
         return _as_array(grabber.GetOutput())
 
     def close(self) -> None:
-        self._interactor.SetRenderWindow(None)
-        self._window.Finalize()
+        """Free the window."""
+        self.interactor.SetRenderWindow(None)
+        self.window.Finalize()
 
 
 def _as_array(image: vtk.vtkImageData) -> np.ndarray:

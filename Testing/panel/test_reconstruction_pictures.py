@@ -43,7 +43,7 @@ def take_picture(palette, screenshot):
         for _pass in range(3):  # heights follow from widths, also of what is inside
             slicer.app.processEvents()
             layout = parent.layout()
-            height = layout.totalHeightForWidth(WIDTH) if layout.hasHeightForWidth() else parent.sizeHint().height()
+            height = layout.totalHeightForWidth(WIDTH) if layout.hasHeightForWidth() else parent.sizeHint.height()
             parent.resize(WIDTH, max(height, 520))
         slicer.app.processEvents()
         assert parent.width == WIDTH, "something in the panel is wider"
@@ -62,11 +62,11 @@ def cut_off(parent) -> list[str]:
         if label.isVisibleTo(parent) and label.text:
             fits = (
                 label.height >= label.heightForWidth(label.width) - 1 if label.wordWrap
-                else label.width >= label.sizeHint().width()
+                else label.width >= label.sizeHint.width()
             )
             found += [] if fits else [label.text]
     for button in (*parent.findChildren(qt.QPushButton), *parent.findChildren(qt.QCheckBox)):
-        if button.isVisibleTo(parent) and button.width < button.minimumSizeHint().width():
+        if button.isVisibleTo(parent) and button.width < button.minimumSizeHint.width():
             found.append(button.text)
     return found
 

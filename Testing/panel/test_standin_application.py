@@ -44,14 +44,24 @@ def test_a_dialog_that_waits_for_a_person_says_so_instead(application, dialog, m
         getattr(getattr(qt, dialog), method)(None, "Title")
 
 
-def test_an_own_dialog_that_waits_says_so_too(application):
+def test_an_own_dialog_that_waits_says_so_too(application, monkeypatch):
     import qt
 
     class Question(qt.QDialog):
         """As modules define them."""
 
+    monkeypatch.setattr("standin.modal_dialogs.PATIENCE", 0.05)
     with pytest.raises(NotStoodIn, match="waits for a person"):
         Question().exec_()
+
+
+def test_a_dialog_that_something_else_closes_is_shown_until_then(application):
+    import qt
+
+    dialog = qt.QDialog()
+    qt.QTimer.singleShot(20, dialog.accept)
+    assert dialog.exec_() == qt.QDialog.Accepted
+    slicer.util.delayDisplay("a message that closes itself", 500)
 
 
 def test_a_layout_that_a_module_of_slicer_chose_has_its_views(application, scene):
@@ -175,8 +185,8 @@ def test_what_is_not_stood_in_for_says_so(application):
         application.errorLogModel()
     assert not hasattr(application, "errorLogModel")
     application.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
-    with pytest.raises(NotStoodIn, match="qMRMLThreeDView has no attribute named 'renderWindow'"):
-        application.layoutManager().threeDWidget(0).threeDView().renderWindow()
+    with pytest.raises(NotStoodIn, match="do not hand mouse events on to the scene"):
+        slicer.util.clickAndDrag(application.layoutManager().threeDWidget(0))
     hierarchy = slicer.qSlicerSubjectHierarchyPluginHandler.instance()
     assert hierarchy.subjectHierarchyNode().GetScene() is slicer.mrmlScene
     with pytest.raises(NotStoodIn, match="has no attribute named 'pluginByName'"):

@@ -124,4 +124,4 @@ def test_a_module_with_unforeseen_widgets_loads_beside_a_source_tree(tmp_path):
 def test_without_a_source_tree_unforeseen_widgets_stay_an_error(tmp_path):
     variables = {"SLICER_PY": ""}
     done = run_unforeseen(tmp_path, **variables)
-    assert "is a ctkRangeWidget, which has no stand-in" in done.stderr
+    assert "is a ctkDirectoryButton, which has no stand-in" in done.stderr

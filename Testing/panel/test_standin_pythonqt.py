@@ -113,6 +113,125 @@ def test_names_of_qt_5_that_qt_6_gave_up_are_there(qt):
     assert not field.acceptableInput
 
 
+def test_enumerations_are_integers(qt):
+    box, slider, label, item = qt.QCheckBox(), qt.QSlider(), qt.QLabel(), qt.QTableWidgetItem("1.5 ppm")
+    box.setCheckState(2)
+    assert box.checked and box.checkState() == 2 == qt.Qt.Checked
+    slider.setOrientation(1)
+    assert slider.orientation == qt.Qt.Horizontal == 1
+    label.setAlignment(qt.Qt.AlignRight | qt.Qt.AlignTop)
+    assert label.alignment == 0x22
+    label.alignment = 0x84
+    assert label.alignment == qt.Qt.AlignCenter
+    item.setFlags(33)
+    assert item.flags() & ~qt.Qt.ItemIsEnabled == qt.Qt.ItemIsSelectable
+    assert qt.Qt.UserRole + 1 == 257
+    with pytest.raises(TypeError):
+        box.setCheckState("on")
+
+
+def test_members_of_enumerations_are_attributes_of_objects(qt):
+    assert qt.QMessageBox().Ok == qt.QMessageBox.Ok
+    assert qt.QTableWidget().SelectRows == qt.QAbstractItemView.SelectRows
+
+
+def test_a_property_hides_the_getter_of_a_derived_class_too(qt):
+    layout = qt.QVBoxLayout()
+    layout.spacing = 7
+    assert (layout.spacing, layout.count()) == (7, 0)
+
+
+def test_size_hints_are_attributes_and_can_be_overridden(qt):
+    class Row(qt.QWidget):
+        pass
+
+    class Square(qt.QWidget):
+        def sizeHint(self):
+            return qt.QSize(50, 50)
+
+    row, square = Row(), Square()
+    layout = qt.QHBoxLayout(row)
+    layout.addWidget(square)
+    layout.addWidget(qt.QLabel("ppm"))
+    row.show()
+    assert row.sizeHint.width() > 50 and row.minimumSizeHint.height() > 0
+    assert row.sizeHint.height() >= 50
+    assert qt.QLabel("ppm").sizeHint.width() < qt.QLabel("ppm and more").sizeHint.width()
+
+
+def test_a_null_pointer_may_be_written_as_zero(qt):
+    assert qt.QLabel("ppm", 0).text == "ppm"
+    assert qt.QGroupBox(0).parent() is None
+    with pytest.raises(TypeError):
+        qt.QLabel("ppm", 1)
+
+
+def test_a_dialog_whose_constructor_skips_a_class_is_a_dialog(qt):
+    class Editor(qt.QDialog):
+        def __init__(self, parent=None):
+            super(qt.QDialog, self).__init__(parent)
+            self.setLayout(qt.QVBoxLayout())
+
+    editor = Editor()
+    editor.modal = True
+    editor.done(1)
+    assert editor.result() == 1
+
+
+def test_children_are_found_by_the_name_of_their_class(qt):
+    parent = qt.QWidget()
+    buttons = [qt.QPushButton(parent), qt.QToolButton(parent)]
+    buttons[1].name = "tool"
+    assert parent.findChildren("QAbstractButton") == buttons
+    assert parent.findChildren("QAbstractButton", "tool") == [buttons[1]]
+    assert parent.findChild("QPushButton") is buttons[0]
+    assert parent.findChild("QSlider") is None
+
+
+def test_an_object_is_destroyed_by_its_method_delete(qt):
+    label = qt.QLabel()
+    label.delete()
+    with pytest.raises((RuntimeError, ValueError)):
+        _ = label.text
+
+
+def test_menus_processes_and_timers_are_connected_like_other_objects(qt, application):
+    import sys
+
+    seen, menu, process = [], qt.QMenu(), qt.QProcess()
+    menu.connect("aboutToShow()", lambda: seen.append("menu"))
+    menu.aboutToShow.emit()
+    process.connect("finished(int,QProcess::ExitStatus)", lambda code, status: seen.append((code, int(status))))
+    process.start(sys.executable, ["-c", "raise SystemExit(3)"])
+    assert process.waitForFinished(10000)
+    dialog = qt.QDialog()
+    qt.QTimer.singleShot(0, dialog.accept)
+    qt.QTimer.singleShot(0, lambda: seen.append("timer"))
+    application.processEvents()
+    assert seen == ["menu", (3, 0), "timer"]
+    assert dialog.result() == 1
+
+
+def test_text_is_written_to_devices(qt, tmp_path):
+    file = qt.QTemporaryFile(str(tmp_path / "XXXXXX.txt"))
+    assert file.open()
+    assert file.write("4.6 ms") == 6
+    file.close()
+    with open(file.fileName(), encoding="utf-8") as written:
+        assert written.read() == "4.6 ms"
+
+
+def test_regular_expressions_and_stop_watches_of_qt_5(qt):
+    expression, watch = qt.QRegExp("e(\\d+)"), qt.QTime()
+    assert expression.indexIn("magnitude_e12.nii") == 10
+    assert (expression.cap(1), expression.matchedLength()) == ("12", 3)
+    assert not expression.exactMatch("e1x") and expression.exactMatch("e1")
+    assert expression.indexIn("phase") == expression.matchedLength() == -1
+    watch.start()
+    assert 0 <= watch.elapsed() < 1000
+    assert qt.QPalette.Background == qt.QPalette.Window
+
+
 def test_a_slot_gets_as_many_arguments_as_it_takes(qt):
     button = qt.QPushButton()
     seen = []

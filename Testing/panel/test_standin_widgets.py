@@ -151,6 +151,21 @@ def test_a_slider_and_its_spin_box_move_together(application):
     assert seen == [2.5]
 
 
+def test_the_ends_of_a_range_never_cross(application):
+    import ctk
+
+    widget = ctk.ctkRangeWidget()
+    widget.minimum, widget.maximum = -180, 180
+    seen = []
+    widget.connect("valuesChanged(double,double)", lambda *values: seen.append(values))
+    widget.setValues(-20, 30)
+    widget.minimumValue = 40
+    assert (widget.minimumValue, widget.maximumValue) == (40, 40)
+    assert seen[0] == (-20, 30) and seen[-1] == (40, 40)
+    widget.maximum = 10
+    assert (widget.minimum, widget.maximumValue) == (-180, 10)
+
+
 def names_in_headers() -> dict:
     """Properties, signals and slots of the real widget classes."""
     from standin.header_widgets import headers

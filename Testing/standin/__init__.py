@@ -30,17 +30,20 @@ Limits
   Slicer prints a line or stays silent.
 * It has only the widgets that the modules use; those made from headers keep values and do nothing else. A method of a
   widget that is no property, signal or slot is missing there, and `NotStoodIn` says so.
-* The application runs in testing mode without a main window. The layout manager has the real view nodes and slice
-  logics behind widgets that draw nothing (`layout`); pictures of the scene are drawn by `headless.views`.
+* The application runs in testing mode. Its main window has empty menus and tool bars, a module selector and the frame
+  of the module panel, and is never shown. The layout manager has the real view nodes and slice logics (`layout`). Slice
+  and 3D views draw off screen when they are asked for their windows, which needs OpenGL (`view_windows`); they hand no
+  mouse events on to the scene.
 * Of Slicer's own modules there are the logics and no panels; of its command line modules those in `cli_modules`; of
   the DICOM browser what its plugins see, on top of a database that reads headers when asked; of the Sample Data module
   its list, from which nothing is downloaded: self-tests that need data from the network stop with a sentence.
-* Dialogs that wait for a person say so by `NotStoodIn` (`modal_dialogs`); a test replaces them by an answer.
+* Dialogs that wait for a person say so by `NotStoodIn`, unless something else closes them in time (`modal_dialogs`); a
+  test replaces them by an answer.
 * Files are read and written by the storage nodes of the usual types (`input_output`), and by readers of scripted
   modules. Dialogs of Slicer, subject hierarchy plugins, Segment Editor effects, writers of scripted modules and
   `slicer.packaging` are not there; plugins and effects can be registered, and nothing calls them.
-* Enumerations of Qt are Python enumerations here and integers in Slicer: module code must not mix the two.
-* `sizeHint` and `minimumSizeHint` are methods here and attributes in Slicer.
+* Enumerations of Qt are integers as in Slicer, but a method that takes one takes a plain integer only if it sets a
+  property, a check state, flags or an attribute.
 * Qt is version 6 here and 5.15 in Slicer 5.12. The names that modules use most of those that Qt 6 gave up are in `qt5`.
 """
 
@@ -49,6 +52,9 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+
+# Enumerations are integers in PythonQt. PySide6 reads this wish when it is imported for the first time.
+sys.pyside6_option_python_enum = 0x02
 
 _PYTHON_LAYER = {
     "slicer.i18n": "translation",

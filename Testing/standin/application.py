@@ -16,6 +16,7 @@ from headless.scene import start as start_headless
 from . import cli_modules, dicom_library, pythonqt, sample_data, scripted_plugins  # noqa: F401  (registers classes)
 from .input_output import qSlicerCoreIOManager
 from .layout import qSlicerLayoutManager
+from .main_window import qSlicerMainWindow
 from .ui_files import stand_in_widgets
 
 #: Exceptions that left a slot or an observer, oldest first. Qt and VTK cannot pass them on, so tests look here.
@@ -55,7 +56,7 @@ class qSlicerModuleManager(qt.QObject):
 
 
 class qSlicerApplication(qt.QApplication):
-    """The application in testing mode, without a main window."""
+    """The application in testing mode, with a main window that is not shown."""
 
     startupCompleted = qt.Signal()
     cpp_signals = {"startupCompleted()": "startupCompleted"}
@@ -65,7 +66,16 @@ class qSlicerApplication(qt.QApplication):
     minorVersion = qt.Property(int, lambda self: 12)
     revision = qt.Property(str, lambda self: "0")
     os = qt.Property(str, lambda self: platform.system().lower())
+    platform = qt.Property(str, lambda self: f"{platform.system().lower()}-{platform.machine()}")
+    arch = qt.Property(str, lambda self: platform.machine())
+    releaseType = qt.Property(str, lambda self: "Experimental")
+    repositoryRevision = qt.Property(str, lambda self: "0")
     isInstalled = qt.Property(bool, lambda self: False)
+    startupWorkingPath = qt.Property(str, lambda self: os.getcwd())
+    launcherExecutableFilePath = qt.Property(str, lambda self: "")  # as in a Slicer that no launcher started
+    slicerUserSettingsFilePath = qt.Property(str, lambda self: self._settings.fileName())
+    slicerRevisionUserSettingsFilePath = qt.Property(str, lambda self: self._settings.fileName())
+    extensionsInstallPath = qt.Property(str, lambda self: self._folder.name)
     documentationBaseUrl = qt.Property(str, lambda self: "https://slicer.readthedocs.io/en/latest/")
     temporaryPath = qt.Property(str, lambda self: self._folder.name)
     slicerHome = qt.Property(str, lambda self: self._folder.name)
@@ -85,6 +95,7 @@ class qSlicerApplication(qt.QApplication):
         self.setOrganizationName("slicer.org")
         self._settings = qt.QSettings()
         self._settings.setValue("Developer/SelfTestDisplayMessageDelay", "50")
+        self._main_window = qSlicerMainWindow()
 
     def mrmlScene(self):
         """The scene."""
@@ -112,7 +123,10 @@ class qSlicerApplication(qt.QApplication):
 
     def commandOptions(self):
         """What the application was started with."""
-        return types.SimpleNamespace(testingEnabled=True, noMainWindow=True, runPythonAndExit=False, pythonScript="")
+        return types.SimpleNamespace(
+            testingEnabled=True, noMainWindow=False, disableSettings=False, ignoreSlicerRC=True, enableQtTesting=False,
+            runPythonAndExit=False, pythonScript="", pythonCode="", modulesToIgnore=[], additionalModulePaths=[],
+        )  # fmt: skip
 
     def testingEnabled(self):
         """True: message boxes are logged and not shown."""
@@ -126,10 +140,13 @@ class qSlicerApplication(qt.QApplication):
 
     def startupEnvironment(self):
         """The environment of this process."""
-        return dict(os.environ)
+        return qt.QProcessEnvironment.systemEnvironment()
 
     def openNodeModule(self, node, role="", context=""):
-        """In Slicer, shows the module that edits a node; here there is no window to show it in."""
+        """In Slicer, shows the module that edits a node; here there is none to show."""
+
+    def setRenderPaused(self, paused):
+        """Nothing is rendered."""
 
     def restart(self):
         """In Slicer, ends the application and starts it again; here neither."""

@@ -209,6 +209,82 @@ class ctkSliderWidget(QWidget):
 
 
 @stand_in_widget
+class ctkRangeWidget(QWidget):
+    """Two spin boxes for the ends of a range, of which the first is never above the second."""
+
+    minimumValueChanged = Signal(float)
+    maximumValueChanged = Signal(float)
+    valuesChanged = Signal(float, float)
+    rangeChanged = Signal(float, float)
+    cpp_signals = {
+        "minimumValueChanged(double)": "minimumValueChanged",
+        "maximumValueChanged(double)": "maximumValueChanged",
+        "valuesChanged(double,double)": "valuesChanged",
+        "rangeChanged(double,double)": "rangeChanged",
+    }
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._ends = [QDoubleSpinBox(self), QDoubleSpinBox(self)]
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for end, told in zip(self._ends, (self._low_changed, self._high_changed), strict=True):
+            layout.addWidget(end)
+            end.connect("valueChanged(double)", told)
+        self._ends[1].value = self._ends[1].maximum
+
+    def setMinimumValue(self, value):
+        """Set the lower end."""
+        self._ends[0].value = value
+
+    def setMaximumValue(self, value):
+        """Set the upper end."""
+        self._ends[1].value = value
+
+    def setValues(self, low, high):
+        """Set both ends."""
+        before = self.minimumValue, self.maximumValue
+        was_blocked = self.blockSignals(True)
+        self._ends[0].value, self._ends[1].value = low, high
+        self._ends[0].value = low  # again, now that the upper end lets it
+        self.blockSignals(was_blocked)
+        if (self.minimumValue, self.maximumValue) != before:
+            self.minimumValueChanged.emit(self.minimumValue)
+            self.maximumValueChanged.emit(self.maximumValue)
+            self.valuesChanged.emit(self.minimumValue, self.maximumValue)
+
+    def setDecimals(self, decimals):
+        """Set the number of decimals shown."""
+        for end in self._ends:
+            end.decimals = decimals
+
+    def _set_bounds(self, low, high):
+        for end in self._ends:
+            end.setRange(low, high)
+        self.rangeChanged.emit(low, high)
+
+    minimumValue = Property(float, lambda self: self._ends[0].value, setMinimumValue)
+    maximumValue = Property(float, lambda self: self._ends[1].value, setMaximumValue)
+    minimum = Property(float, lambda self: self._ends[0].minimum,
+                       lambda self, low: self._set_bounds(low, max(low, self.maximum)))  # fmt: skip
+    maximum = Property(float, lambda self: self._ends[0].maximum,
+                       lambda self, high: self._set_bounds(min(high, self.minimum), high))  # fmt: skip
+    decimals = Property(int, lambda self: self._ends[0].decimals, setDecimals)
+
+    def _low_changed(self, value):
+        if value > self.maximumValue:
+            self._ends[1].value = value
+        self.minimumValueChanged.emit(value)
+        self.valuesChanged.emit(value, self.maximumValue)
+
+    def _high_changed(self, value):
+        if value < self.minimumValue:
+            self._ends[0].value = value
+        self.maximumValueChanged.emit(value)
+        self.valuesChanged.emit(self.minimumValue, value)
+
+
+@stand_in_widget
 class ctkPathLineEdit(QWidget):
     """A file or folder name with a button to browse, which does nothing here."""
 

@@ -1,25 +1,34 @@
-"""Stand-in for the layout with its views: the real nodes and slice logics behind widgets that draw nothing."""
+"""Stand-in for the layout with its views: the real nodes and slice logics behind widgets that nobody sees."""
 
 from __future__ import annotations
 
 import slicer
+import vtk
 from PySide6.QtCore import Property, QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from .header_widgets import widget_from_header
+from .limits import NotStoodIn
 from .slicer_widgets import qMRMLWidget
-from .ui_files import stand_in_widget
+from .ui_files import stand_in_widget, stand_in_widgets
+from .view_windows import ViewWindow
 
 #: Pixels of a view that nobody has resized.
 _SIZE = (400, 400)
 
 
 class _View(QWidget):
-    """A view that draws nothing; its class has the name of the view that it stands for."""
+    """A view, which draws off screen once it is asked for its window."""
 
     cpp_signals: dict[str, str] = {}
 
-    def __init__(self, node=None, parent=None):
+    def __init__(self, parent=None):
         super().__init__(parent)
+        self._node = self._drawing = None
+        self._annotation = vtk.vtkCornerAnnotation()
+
+    def show_node(self, node) -> None:
+        """Set the view node."""
         self._node = node
 
     def mrmlViewNode(self):
@@ -28,74 +37,193 @@ class _View(QWidget):
 
     mrmlSliceNode = mrmlTableViewNode = mrmlPlotViewNode = mrmlViewNode
 
-    def scheduleRender(self):
-        """There is nothing to draw."""
+    def _window(self) -> ViewWindow:
+        if self._drawing is None:
+            self._drawing = ViewWindow(self._node, _SIZE)
+        return self._drawing
 
-    forceRender = resetFocalPoint = resetCamera = rotateToViewAxis = fitToContent = scheduleRender
+    def renderWindow(self):
+        """The off-screen render window, with what the view shows now."""
+        self._window().render()
+        return self._drawing.window
+
+    def renderer(self):
+        """The renderer."""
+        return self._window().renderer
+
+    def interactor(self):
+        """What gets the events of mouse and keyboard, and does not hand them on to the scene."""
+        return self._window().interactor
+
+    def interactorStyle(self):
+        """Slicer hands events on to the scene; the stand-in says that it does not."""
+        raise NotStoodIn("The views of the stand-in are drawn, but they do not hand mouse events on to the scene")
+
+    def cornerAnnotation(self):
+        """Texts in the corners, which are not drawn."""
+        return self._annotation
+
+    def forceRender(self):
+        """Draw now, if there is a window."""
+        if self._drawing is not None:
+            self._drawing.render()
+
+    scheduleRender = forceRender
+
+    def resetCamera(self):
+        """Show all that is in the view, if there is a window."""
+        if self._drawing is not None:
+            self._drawing.renderer.ResetCamera()
+
+    resetFocalPoint = resetCamera
+
+    def fitToContent(self):
+        """There is nothing to fit."""
+
+    rotateToViewAxis = fitToContent
 
 
-#: Class of a view node -> class of the view.
+def _view_class(name: str) -> type:
+    return stand_in_widget(type(name, (_View,), {"__doc__": "A view."}))
+
+
+#: Class of a view node -> the class of the view in it, and that of the bar above it.
 _VIEWS = {
-    f"vtkMRML{kind}Node": type(f"qMRML{view}", (_View,), {})
-    for kind, view in (
-        ("Slice", "SliceView"), ("View", "ThreeDView"), ("TableView", "TableView"), ("PlotView", "PlotView")
+    f"vtkMRML{kind}Node": (_view_class(f"qMRML{view}").__name__, f"qMRML{controller}ControllerWidget")
+    for kind, view, controller in (
+        ("Slice", "SliceView", "Slice"), ("View", "ThreeDView", "ThreeDView"),
+        ("TableView", "TableViewOfLayout", "TableView"), ("PlotView", "PlotView", "PlotView"),
     )
 }  # fmt: skip
 
 
-@stand_in_widget
-class qMRMLSliceWidget(qMRMLWidget):
-    """A slice view."""
+class _ViewWidget(qMRMLWidget):
+    """What holds a view and the bar above it."""
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._logic = self._view = None
+        self._view = self._controller = None
 
-    def show_slices_of(self, logic) -> None:
-        """Stand for the view of a slice logic."""
-        self._logic = logic
-        self._view = _VIEWS["vtkMRMLSliceNode"](logic.GetSliceNode(), self)
-        self.setMRMLScene(logic.GetMRMLScene())
+    def show_node(self, node) -> None:
+        """Stand for the view of a node."""
+        view, controller = _VIEWS[node.GetClassName()]
+        self._view = stand_in_widgets()[view](self)
+        self._view.show_node(node)
+        self._controller = widget_from_header(controller)(self)
+        if hasattr(self._controller, "show_node"):
+            self._controller.show_node(node)
+        self.setMRMLScene(node.GetScene())
 
-    def sliceLogic(self):
-        """The real slice logic."""
-        return self._logic
-
-    def mrmlSliceNode(self):
-        """The slice node."""
-        return self._logic.GetSliceNode()
-
-    def mrmlSliceCompositeNode(self):
-        """What says which volumes are shown."""
-        return self._logic.GetSliceCompositeNode()
-
-    def sliceView(self):
-        """Where the slice would be drawn."""
-        return self._view
-
-    def fitSliceToBackground(self):
-        """Show the whole background volume."""
-        self._logic.FitSliceToBackground()
-
-
-class _ViewWidget(QWidget):
-    """What holds a 3D, table or plot view."""
-
-    cpp_signals: dict[str, str] = {}
-
-    def __init__(self, node, parent=None):
-        super().__init__(parent)
-        self._view = _VIEWS[node.GetClassName()](node, self)
-
-    def threeDView(self):
+    def view(self):
         """The view."""
         return self._view
 
-    tableView = plotView = threeDView
+    def controller(self):
+        """The bar above the view."""
+        return self._controller
 
     def mrmlViewNode(self):
         """The view node."""
         return self._view.mrmlViewNode()
+
+    mrmlAbstractViewNode = mrmlViewNode
+
+    def interactorStyle(self):
+        """Said to be missing by the view."""
+        return self._view.interactorStyle()
+
+
+@stand_in_widget
+class qMRMLThreeDWidget(_ViewWidget):
+    """A 3D view."""
+
+    threeDView, threeDController = _ViewWidget.view, _ViewWidget.controller
+
+
+@stand_in_widget
+class qMRMLTableWidget(_ViewWidget):
+    """A table view."""
+
+    tableView, tableController = _ViewWidget.view, _ViewWidget.controller
+    mrmlTableViewNode = _ViewWidget.mrmlViewNode
+
+
+@stand_in_widget
+class qMRMLPlotWidget(_ViewWidget):
+    """A plot view."""
+
+    plotView, plotController = _ViewWidget.view, _ViewWidget.controller
+    mrmlPlotViewNode = _ViewWidget.mrmlViewNode
+
+
+@stand_in_widget
+class qMRMLSliceWidget(_ViewWidget):
+    """A slice view."""
+
+    sliceView, sliceController = _ViewWidget.view, _ViewWidget.controller
+    mrmlSliceNode = _ViewWidget.mrmlViewNode
+    sliceViewName = Property(str, lambda self: self.mrmlSliceNode().GetLayoutName())
+    sliceViewLabel = Property(str, lambda self: self.mrmlSliceNode().GetLayoutLabel())
+
+    def setSliceOrientation(self, orientation):
+        """Show slices of an orientation, such as "Axial"."""
+        self.mrmlSliceNode().SetOrientation(orientation)
+
+    sliceOrientation = Property(str, lambda self: self.mrmlSliceNode().GetOrientation(), setSliceOrientation)
+
+    def sliceLogic(self):
+        """The real slice logic."""
+        return slicer.app.applicationLogic().GetSliceLogic(self.mrmlSliceNode())
+
+    def mrmlSliceCompositeNode(self):
+        """What says which volumes are shown."""
+        return self.sliceLogic().GetSliceCompositeNode()
+
+    def fitSliceToBackground(self):
+        """Show the whole background volume."""
+        self.sliceLogic().FitSliceToBackground()
+
+
+@stand_in_widget
+class qMRMLSliceControllerWidget(qMRMLWidget):
+    """The bar above a slice view."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._node = None
+
+    def show_node(self, node) -> None:
+        """Set the slice node."""
+        self._node = node
+
+    def sliceLogic(self):
+        """The real slice logic."""
+        return slicer.app.applicationLogic().GetSliceLogic(self._node)
+
+    def mrmlSliceNode(self):
+        """The slice node."""
+        return self._node
+
+    def setSliceVisible(self, visible):
+        """Show the slice in 3D views."""
+        self._node.SetSliceVisible(visible)
+
+    def setSliceOffsetValue(self, offset):
+        """Show the slice at an offset in mm."""
+        self.sliceLogic().SetSliceOffset(offset)
+
+    def fitSliceToBackground(self):
+        """Show the whole background volume."""
+        self.sliceLogic().FitSliceToBackground()
+
+
+#: Class of a view node -> the class of the widget that holds the view.
+_WIDGETS = {
+    "vtkMRMLSliceNode": "qMRMLSliceWidget",
+    "vtkMRMLViewNode": "qMRMLThreeDWidget",
+    "vtkMRMLTableViewNode": "qMRMLTableWidget",
+    "vtkMRMLPlotViewNode": "qMRMLPlotWidget",
+}
 
 
 @stand_in_widget
@@ -111,6 +239,7 @@ class qSlicerLayoutManager(QObject):
         self._logic = slicer.vtkMRMLLayoutLogic()
         self._logic.SetMRMLScene(session.scene)
         self._widgets: dict[str, QWidget] = {}
+        self._viewport = QWidget()
         self.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
 
     def setLayout(self, layout: int):
@@ -145,9 +274,7 @@ class qSlicerLayoutManager(QObject):
         """The slice view of a name, or None."""
         for node in self._nodes("vtkMRMLSliceNode"):
             if node.GetLayoutName() == name:
-                if node.GetID() not in self._widgets:  # the layout node can be changed without this object
-                    self._widgets[node.GetID()] = self._slice_widget(node)
-                return self._widgets[node.GetID()]
+                return self._widget_of(node)
         return None
 
     def threeDWidget(self, index):
@@ -168,29 +295,56 @@ class qSlicerLayoutManager(QObject):
             self.sliceWidget(name).fitSliceToBackground()
 
     def resetThreeDViews(self):
-        """Nothing is drawn."""
+        """Show all that is in the 3D views which have windows."""
+        for index in range(self.threeDViewCount):
+            self.threeDWidget(index).threeDView().resetCamera()
+
+    def viewport(self):
+        """Where the views would be."""
+        return self._viewport
+
+    def activeMRMLThreeDViewNode(self):
+        """The node of the first 3D view, or None."""
+        return next(iter(self._nodes("vtkMRMLViewNode")), None)
+
+    def activeThreeDRenderer(self):
+        """The renderer of the first 3D view, or None."""
+        return self.threeDWidget(0).threeDView().renderer() if self.threeDViewCount else None
+
+    def addMaximizedViewNode(self, node):
+        """Show one view only."""
+        self._logic.GetLayoutNode().AddMaximizedViewNode(node)
+
+    def removeAllMaximizedViewNodes(self):
+        """Show all views of the layout again."""
+        self._logic.GetLayoutNode().RemoveAllMaximizedViewNodes()
+
+    def setRenderPaused(self, paused):
+        """Nothing is drawn before it is asked for."""
+
+    def mrmlScene(self):
+        """The scene."""
+        return self._logic.GetMRMLScene()
 
     def _nodes(self, class_name: str) -> list:
         shown = self._logic.GetViewNodes()
         nodes = map(shown.GetItemAsObject, range(shown.GetNumberOfItems()))
         return [node for node in nodes if node.IsA(class_name)]
 
-    def _slice_widget(self, node) -> qMRMLSliceWidget:
-        logics = self.mrmlSliceLogics()
-        logic = self._application.GetSliceLogic(node)
-        if logic is None:
+    def _widget_of(self, node) -> _ViewWidget:
+        if node.IsA("vtkMRMLSliceNode") and self._application.GetSliceLogic(node) is None:
             logic = slicer.vtkMRMLSliceLogic()
             logic.SetMRMLApplicationLogic(self._application)
-            logics.AddItem(logic)
+            self.mrmlSliceLogics().AddItem(logic)
             logic.SetMRMLScene(node.GetScene())
             logic.SetSliceNode(node)
             logic.ResizeSliceNode(*_SIZE)
-        widget = qMRMLSliceWidget()
-        widget.show_slices_of(logic)
-        return widget
+        if node.GetID() not in self._widgets:  # the layout node can be changed without this object
+            widget = stand_in_widgets()[_WIDGETS[node.GetClassName()]]()
+            widget.show_node(node)
+            self._widgets[node.GetID()] = widget
+        return self._widgets[node.GetID()]
 
     def _view_widget(self, class_name: str, index: int):
         nodes = self._nodes(class_name)
-        if index >= len(nodes):
-            return None
-        return self._widgets.setdefault(nodes[index].GetID(), _ViewWidget(nodes[index]))
+        return self._widget_of(nodes[index]) if index < len(nodes) else None

@@ -15,6 +15,8 @@ adopt_pythonqt_attributes()
 from . import ctk_widgets  # noqa: E402  (its properties must find the classes changed)
 from .modal_dialogs import refuse_to_wait  # noqa: E402
 from .qt5 import add_qt5_names  # noqa: E402
+from .qt_constructors import accept_null_pointers  # noqa: E402
+from .qt_enumerations import accept_integers  # noqa: E402
 from .ui_files import QUiLoader  # noqa: E402
 
 
@@ -28,5 +30,7 @@ def _module(title: str, contents: dict) -> types.ModuleType:
 qt = _module("qt", {name: getattr(source, name) for source in QT_MODULES for name in dir(source)})
 qt.QUiLoader = QUiLoader
 add_qt5_names(qt)
+accept_integers()
+accept_null_pointers()
 refuse_to_wait()
 ctk = _module("ctk", {name: value for name, value in vars(ctk_widgets).items() if name.startswith("ctk")})

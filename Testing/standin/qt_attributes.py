@@ -7,6 +7,7 @@ cannot be assigned on a C++ object. PySide6 knows none of this, so its classes a
 
 from __future__ import annotations
 
+import enum
 import inspect
 import math
 from numbers import Real
@@ -42,14 +43,13 @@ _CONVERSIONS = {
     "QStringList": _texts,
 }
 
-#: Virtual getters, which Shiboken would look up again and again if a property hid them.
-_LEFT_ALONE = {"sizeHint", "minimumSizeHint"}
+_METHOD = type(QtCore.QObject.property)  # of the methods that PySide6 wraps
+
+#: Address of an object and name of its property, while the property is read.
+_being_read: set[tuple[int, str]] = set()
 
 _get_property = QtCore.QObject.property
 _set_property = QtCore.QObject.setProperty
-_native_set_parent = QtWidgets.QWidget.setParent
-_native_init_menu = QtWidgets.QMenu.__init__
-_native_getattribute = QtCore.QObject.__getattribute__
 _native_setattr = shiboken6.Shiboken.Object.__setattr__
 
 
@@ -62,13 +62,20 @@ class _Property:
     def __get__(self, instance, owner=None):
         if instance is None:
             return self.getter or self
-        return _get_property(instance, self.name)
+        asked = (id(instance), self.name)
+        if asked in _being_read:  # Qt asks a virtual getter, and Shiboken looks whether Python has another one
+            return self.getter.__get__(instance, owner)
+        _being_read.add(asked)
+        try:
+            return _get_property(instance, self.name)
+        finally:
+            _being_read.discard(asked)
 
     def __set__(self, instance, value):
-        _assign(instance, self.name, value)
+        assign(instance, self.name, value)
 
 
-def _assign(instance, name: str, value) -> None:
+def assign(instance, name: str, value) -> None:
     """Set a Qt property, refusing what PythonQt refuses."""
     class_name = instance.metaObject().className()
     declared = instance.metaObject().property(instance.metaObject().indexOfProperty(name))
@@ -106,13 +113,17 @@ def _is_own_name(name: str, value) -> bool:
     return isinstance(value, QtCore.QObject) and _get_property(value, "objectName") == name
 
 
-def _getattribute(self, name):
-    # Shiboken finds its own connect and disconnect before it looks into the class.
-    if name == "connect":
-        return lambda *arguments: connect(self, *arguments)
-    if name == "disconnect":
-        return lambda *arguments: disconnect(self, *arguments)
-    return _native_getattribute(self, name)
+def _connecting(native):
+    """Attribute access with PythonQt's `connect` in place of that which Shiboken finds before it looks into a class."""
+
+    def getattribute(self, name):
+        if name == "connect":
+            return lambda *arguments: connect(self, *arguments)
+        if name == "disconnect":
+            return lambda *arguments: disconnect(self, *arguments)
+        return native(self, name)
+
+    return getattribute
 
 
 def _getattr(self, name):
@@ -127,6 +138,9 @@ def _getattr(self, name):
     for child in self.children():
         if _get_property(child, "objectName") == name:
             return child
+    enumerated = getattr(type(self), name, None)  # members of enumerations are known to classes only
+    if isinstance(enumerated, enum.Enum):
+        return enumerated
     if any("cpp_signals" in vars(cls) for cls in type(self).__mro__ if not cls.__module__.startswith("PySide6")):
         raise NotStoodIn(f"The stand-in of {type(self).__name__} has no attribute named '{name}'")
     raise AttributeError(f"{type(self).__name__} has no attribute named '{name}'")
@@ -137,7 +151,7 @@ def _setattr(self, name, value):
     name = "objectName" if name == "name" else name
     found = inspect.getattr_static(cls, name, None)
     if isinstance(found, QtCore.Property):
-        _assign(self, name, value)
+        assign(self, name, value)
     elif hasattr(type(found), "__set__"):
         type(found).__set__(found, self, value)
     elif name.startswith("_") or isinstance(value, (QtCore.Signal, QtCore.SignalInstance)):
@@ -154,15 +168,26 @@ def _setattr(self, name, value):
         )
 
 
-def _set_parent(self, parent, *flags):
-    _native_set_parent(self, None if parent == 0 else parent, *flags)  # a null pointer may be written 0
+def _finding(native):
+    """PythonQt knows the class of children also by its name."""
+
+    def find(self, kind, *arguments):
+        if not isinstance(kind, str):
+            return native(self, kind, *arguments)
+        named = native(self, QtCore.QObject, *arguments)
+        children = named if isinstance(named, list) else native_children(self, QtCore.QObject, *arguments)
+        found = [child for child in children if child.inherits(kind)]
+        return found if isinstance(named, list) else next(iter(found), None)
+
+    native_children = QtCore.QObject.findChildren
+    return find
 
 
-def _init_menu(self, *arguments, **properties):
-    # Slicer's base class of panels passes itself, which is no widget: PythonQt makes it the title, as text.
-    if arguments and not isinstance(arguments[0], (str, QtWidgets.QWidget, type(None))):
-        arguments = (str(arguments[0]), *arguments[1:])
-    _native_init_menu(self, *arguments, **properties)
+def _hide_getters(cls: type, name: str, classes: set[type]) -> None:
+    """Put a property of a class in place of its getter, also where a derived class has its own."""
+    for derived in classes:
+        if derived is cls or (issubclass(derived, cls) and isinstance(vars(derived).get(name), _METHOD)):
+            setattr(derived, name, _Property(name, vars(derived).get(name)))
 
 
 def adopt_pythonqt_attributes() -> None:
@@ -177,12 +202,13 @@ def adopt_pythonqt_attributes() -> None:
         declared = cls.staticMetaObject
         for index in range(declared.propertyOffset(), declared.propertyCount()):
             name = declared.property(index).name()
-            if name not in _LEFT_ALONE:
-                setattr(cls, name, _Property(name, vars(cls).get(name)))
+            _hide_getters(cls, name, classes)
         if "__setattr__" in vars(cls):
             cls.__setattr__ = _setattr
-    QtWidgets.QWidget.setParent = _set_parent
-    QtWidgets.QMenu.__init__ = _init_menu
-    QtCore.QObject.__getattribute__ = _getattribute
+        if "__getattribute__" in vars(cls) or cls is QtCore.QObject:
+            cls.__getattribute__ = _connecting(cls.__getattribute__)
     QtCore.QObject.__getattr__ = _getattr
+    QtCore.QObject.findChild = _finding(QtCore.QObject.findChild)
+    QtCore.QObject.findChildren = _finding(QtCore.QObject.findChildren)
     QtCore.QObject.className = lambda self: self.metaObject().className()
+    QtCore.QObject.delete = lambda self: shiboken6.delete(self)

@@ -63,6 +63,9 @@ def connect(sender, signature: str, *receiver) -> bool:
     RuntimeError
         If the sender has no such signal.
     """
+    if not isinstance(signature, str):
+        # PySide6 itself asks a timer or a sender to connect, with objects before the signature.
+        return _connect_in_qt(signature, *receiver)
     signature = _normalized(signature)
     if len(receiver) == 2:
         slot = _normalized(receiver[1])
