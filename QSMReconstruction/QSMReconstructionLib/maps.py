@@ -266,8 +266,8 @@ def reference_attributes(reference: dict) -> dict[str, str]:
     """The attributes of a susceptibility map that tell its reference."""
     return {
         "QSM.Reference": reference["region"],
-        "QSM.ReferenceMean": f"{reference['mean']:.6g}",
-        "QSM.ReferenceSD": f"{reference['sd']:.6g}",
+        "QSM.ReferenceMean": f"{reference['mean']:.9g}",
+        "QSM.ReferenceSD": f"{reference['sd']:.9g}",
         "QSM.ReferenceSubtracted": f"{reference['subtracted']:.9g}",
         "QSM.ReferenceVoxels": str(reference["voxels"]),
     }

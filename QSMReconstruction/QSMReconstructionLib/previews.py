@@ -41,9 +41,11 @@ def update_preview(volume, recipe: Recipe):
     field_node, noise_node = map_of(volume, "localField"), map_of(volume, "fieldNoise")
     if field_node is None or noise_node is None:
         raise ValueError("The local field and its noise are needed for a preview. Keep them among the outputs.")
-    name = recipe.stages["inversion"]["method"]
-    if method("inversion", name).works_on_total_field:
-        raise ValueError(f"{name} works on the total field, whose sources lie outside any box. It has no preview.")
+    inversion = method("inversion", recipe.stages["inversion"]["method"])
+    if inversion.works_on_total_field:
+        raise ValueError(
+            f"{inversion.title} works on the total field, whose sources lie outside any box. It has no preview."
+        )
     array, grid = slicer.util.arrayFromVolume(volume), grid_of(volume)
     mask = array != 0
     magnitude = magnitude_of(volume)

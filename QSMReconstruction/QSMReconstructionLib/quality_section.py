@@ -54,9 +54,10 @@ class QualitySection:
         self.ui.qualityLabel.toolTip = in_full(verdicts)
 
     def _show_pictures(self, report) -> None:
-        if report is self._shown:
+        shown = report and (report.GetID(), report.GetMTime())  # another reference changes a report
+        if shown == self._shown:
             return
-        self._shown = report
+        self._shown = shown
         layout = self.ui.picturesWidget.layout()
         while layout.count():
             layout.takeAt(0).widget().deleteLater()

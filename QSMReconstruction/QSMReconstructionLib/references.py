@@ -12,10 +12,12 @@ from slicer.i18n import tr as _
 from QSMReconstructionCore.methods import method
 from QSMReconstructionCore.recipe import Recipe
 from QSMReconstructionCore.referencing import Reference, ReferenceRegion, rereference
+from QSMReconstructionCore.report.referred_again import referred_again
 
 from .geometry import grid_of
 from .maps import reference_attributes, set_attributes
 from .masks import segment_from_node
+from .reports import report_of
 
 
 def given_region(parameters, recipe: Recipe, volume) -> ReferenceRegion | None:
@@ -49,7 +51,7 @@ def given_region(parameters, recipe: Recipe, volume) -> ReferenceRegion | None:
 
 
 def refer_again(parameters, recipe: Recipe) -> str:
-    """Refer the map of the last result to the region of the recipe, without computing it again.
+    """Refer the map of the last result, and its report, to the region of the recipe, without computing it again.
 
     Parameters
     ----------
@@ -75,10 +77,15 @@ def refer_again(parameters, recipe: Recipe) -> str:
     name = chosen.pop("method")
     given = {"r2star": _r2star_of(node), "region": given_region(parameters, recipe, node)}
     region = method("reference", name).run(mask, grid, given=given, parameters=chosen)
-    values, reference = rereference(array, mask, region, _previous(node))
+    before = _previous(node)
+    values, reference = rereference(array, mask, region, before)
+    report = report_of(node)
+    page = referred_again(report.GetText(), values, grid, before, reference) if report else ""
     slicer.mrmlScene.SaveStateForUndo()
     slicer.util.updateVolumeFromArray(node, values)
     set_attributes(node, reference_attributes(asdict(reference)))
+    if report:
+        report.SetText(page)
     stages = json.loads(node.GetAttribute("QSM.Recipe"))
     node.SetAttribute("QSM.Recipe", json.dumps({**stages, "reference": recipe.stages["reference"]}))
     return _("'{name}' is now relative to: {region}.").format(name=node.GetName(), region=reference.region)

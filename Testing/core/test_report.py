@@ -20,10 +20,13 @@ from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.phantom import head_phantom
 from QSMReconstructionCore.quality.verdict import BAD, GOOD, Verdict
 from QSMReconstructionCore.recipe import PRESETS, Recipe
+from QSMReconstructionCore.referencing import ReferenceRegion, rereference
 from QSMReconstructionCore.report.files import write_report
+from QSMReconstructionCore.report.page import page
 from QSMReconstructionCore.report.pictures import stage_pictures, three_planes
 from QSMReconstructionCore.report.png import as_png
 from QSMReconstructionCore.report.references import ALWAYS, REFERENCES, Reference, cited, reference
+from QSMReconstructionCore.report.referred_again import referred_again
 from QSMReconstructionCore.report.report import report_of
 from QSMReconstructionCore.report.tables import UNKNOWN, echo_times_in_words, orientation_in_words
 from small_scan import oblique_grid, quick_reconstruct, small_scan
@@ -292,3 +295,27 @@ def test_one_run_of_a_data_set_gets_derivatives_with_sidecars_and_report(tmp_pat
     told = json.loads((tmp_path / f"out/{stem}_R2starmap.json").read_text())
     assert told["FactSources"]["phase"] == "real and imaginary part"
     assert len(told["InputFiles"]) == 2
+
+
+def test_a_report_follows_its_map_to_another_reference_and_back(scan):
+    found = quick_reconstruct(scan)
+    first = page(report_of(found, scan))
+    left = found.mask & (np.arange(found.mask.shape[2]) < np.median(np.nonzero(found.mask)[2]))
+    values, reference = rereference(found.susceptibility, found.mask, ReferenceRegion("<left>", left), found.reference)
+    second = referred_again(first, values, found.grid, found.reference, reference)
+    assert second.count("&lt;left&gt;, ") == second.count("relative to &lt;left&gt;;") == 1
+    assert "<left>" not in second
+    pictures = [[tag for name, tag in Page(text).tags if name == "img"] for text in (first, second)]
+    changed = [(old["alt"], new["alt"]) for old, new in zip(*pictures) if old["src"] != new["src"]]
+    assert [old.split()[0] for old, _new in changed] == ["Susceptibility"]
+    assert changed[0][1].startswith("Susceptibility relative to: <left> (black")
+    assert len(pictures[0]) == len(pictures[1])
+    whole = ReferenceRegion(found.reference.region, found.mask)
+    back = referred_again(second, *_referred(values, found, whole, reference))
+    assert "&lt;left&gt;" not in back
+    assert back.count('<p id="reference">') == 1
+
+
+def _referred(values, found, region, before):
+    values, after = rereference(values, found.mask, region, before)
+    return values, found.grid, before, after

@@ -20,6 +20,7 @@ def finished_panel(show_panel, scene, monkeypatch):
     panel.ui.magnitudeSelector.setCurrentNode(sequences[0])
     panel.ui.phaseSelector.setCurrentNode(sequences[1])
     panel._parameterNode.result, panel._parameterNode.resultMask = nodes.susceptibility, nodes.mask
+    panel.nodes = nodes
     return panel
 
 
@@ -108,7 +109,7 @@ def test_a_single_step_inversion_has_no_preview_and_says_so(finished_panel):
     form = finished_panel.recipe.forms["inversion"]
     form.methodComboBox.activated.emit(form.methodComboBox.findData("tfi"))
     ui.previewCheckBox.checked = True
-    assert "tfi works on the total field" in ui.previewMessageLabel.text
+    assert "(TFI) works on the total field" in ui.previewMessageLabel.text
     assert preview() is None
 
 
@@ -171,3 +172,31 @@ def test_colors_diverge_from_zero_on_request(finished_panel):
     assert result.GetDisplayNode().GetWindowLevelMax() == -result.GetDisplayNode().GetWindowLevelMin()
     ui.divergingColorsCheckBox.checked = False
     assert result.GetDisplayNode().GetColorNodeID() == "vtkMRMLColorTableNodeGrey"
+
+
+def test_report_and_pictures_follow_another_reference(finished_panel):
+    import qt
+
+    from QSMReconstructionCore.report.page import page
+    from QSMReconstructionCore.report.report import report_of
+    from QSMReconstructionLib.echoes import scan_from_nodes
+    from QSMReconstructionLib.masks import add_segmentation
+    from QSMReconstructionLib.reports import add_report
+
+    parameters, ui = finished_panel._parameterNode, finished_panel.ui
+    node = parameters.result
+    reconstruction = finished_panel.nodes.reconstruction
+    scan = scan_from_nodes(parameters.magnitude, parameters.phase)
+    report = add_report(page(report_of(reconstruction, scan.acquisition)), "Head report", node)
+    finished_panel.quality.show(parameters)
+    region = reconstruction.mask & (np.arange(reconstruction.mask.shape[2]) < 14)
+    segmentation = add_segmentation("Regions", region, node)
+    segmentation.GetSegmentation().GetNthSegment(0).SetName("Left side")
+    form = finished_panel.recipe.forms["reference"]
+    form.methodComboBox.activated.emit(form.methodComboBox.findData("region"))
+    ui.referenceSelector.setCurrentNode(segmentation)
+    ui.referAgainButton.click()
+    assert "Susceptibility is given relative to Left side;" in report.GetText()
+    slicer.app.processEvents()
+    shown = [child.accessibleName for child in ui.picturesWidget.findChildren(qt.QToolButton)]
+    assert shown[-1].startswith("Susceptibility relative to: Left side (black")

@@ -7,6 +7,7 @@ from ..acquisition import Acquisition
 from ..methods import method
 from ..pipeline import STAGES_IN_WORDS
 from ..reconstruction import Reconstruction
+from ..referencing import Reference
 from .references import ALWAYS, reference, references_of
 from .tables import SOFTWARE, UNKNOWN, Row, hardware, method_in_words, sequence, stages_run
 
@@ -36,13 +37,19 @@ def methods_paragraph(
             f"{STAGES_IN_WORDS[stage]}: {summary[:1].lower()}{summary[1:]}{f' ({names})' if names else ''}, "
             f"with {method_in_words(reconstruction, stage)}"
         )
-    found = reconstruction.reference
     return (
         f"{_acquisition_in_words(acquisition)} Susceptibility maps were computed with {SOFTWARE} {__version__} "
         f"({slicer}), following the recommendations of the consensus organization committee ({consensus}), in these "
-        f"steps. {'. '.join(steps)}. Susceptibility is given relative to {found.region}; in the map referred to the "
-        f"whole brain, this region has a mean of {found.mean:.4f} ppm and a standard deviation of {found.sd:.4f} ppm "
-        f"in {found.voxels} voxels. No geometric transform or interpolation was applied."
+        f"steps. {'. '.join(steps)}. {reference_sentence(reconstruction.reference)} "
+        "No geometric transform or interpolation was applied."
+    )
+
+
+def reference_sentence(found: Reference) -> str:
+    """What susceptibility is relative to, in a sentence."""
+    return (
+        f"Susceptibility is given relative to {found.region}; in the map referred to the whole brain, this region has "
+        f"a mean of {found.mean:.4f} ppm and a standard deviation of {found.sd:.4f} ppm in {found.voxels} voxels."
     )
 
 

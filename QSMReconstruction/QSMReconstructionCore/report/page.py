@@ -140,12 +140,13 @@ def _notes(notes: tuple[str, ...]) -> str:
 
 
 def _pictures(pictures: list[Picture]) -> str:
-    figures = "\n".join(_figure(picture) for picture in pictures)
+    figures = "\n".join(figure(picture) for picture in pictures)
     heading = f"<h2>From phase to susceptibility</h2>\n<p>{text(_PLANES)}</p>"
     return f'{heading}\n<div class="pictures">\n{figures}\n</div>\n'
 
 
-def _figure(picture: Picture) -> str:
+def figure(picture: Picture) -> str:
+    """A picture with its caption."""
     caption = picture.caption
     return f"<figure>{image(picture.png, caption)}<figcaption>{text(caption)}</figcaption></figure>"
 

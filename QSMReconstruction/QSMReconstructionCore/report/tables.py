@@ -18,6 +18,7 @@ from ..methods import method
 from ..parameter import Parameter
 from ..pipeline import STAGES_IN_WORDS
 from ..reconstruction import Reconstruction
+from ..referencing import Reference
 from .pictures import world_axes
 
 UNKNOWN = "not in the header"
@@ -104,19 +105,21 @@ def processing(reconstruction: Reconstruction, *, given_mask: bool = False) -> l
         rows.append(Row(STAGES_IN_WORDS[stage], method_in_words(reconstruction, stage), MANDATORY, "recipe"))
     if given_mask:
         rows.insert(1, Row(STAGES_IN_WORDS["mask"], "given by the user", MANDATORY, "user"))
-    reference = reconstruction.reference
     rows += [
-        Row(
-            "Reference region",
-            f"{reference.region}, {reference.voxels} voxels; in the map referred to the whole brain its mean is "
-            f"{reference.mean:.4f} ppm and its standard deviation {reference.sd:.4f} ppm",
-            MANDATORY, "result",
-        ),
+        Row("Reference region", reference_in_words(reconstruction.reference), MANDATORY, "result"),
         Row("Geometric transforms and interpolation", "none: all maps lie on the voxels of the scan", MANDATORY,
             "software"),
         Row("Inclusion and exclusion criteria", "to be stated by the study", MANDATORY),
     ]  # fmt: skip
     return rows
+
+
+def reference_in_words(reference: Reference) -> str:
+    """The reference region, and what the consensus paper asks to report of it."""
+    return (
+        f"{reference.region}, {reference.voxels} voxels; in the map referred to the whole brain its mean is "
+        f"{reference.mean:.4f} ppm and its standard deviation {reference.sd:.4f} ppm"
+    )
 
 
 def stages_run(reconstruction: Reconstruction, *, given_mask: bool = False) -> list[str]:
