@@ -10,6 +10,8 @@ from typing import Any
 
 #: Bytes that a folder holds at most: eight whole reconstructions of a head at 1 mm.
 LIMIT = 2_000_000_000
+#: Bytes that one reconstruction leaves for each voxel of the scan, rounded up from a head at 1 mm.
+BYTES_PER_VOXEL = 40
 
 _ENDING = ".stage"
 #: What a file may name besides classes of this package, by package: nothing else is ever called when it is read.

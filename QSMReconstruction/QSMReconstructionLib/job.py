@@ -207,6 +207,7 @@ class ReconstructionJob:
         """Refuse early what would fill the disk."""
         size = self.scan.grid.size
         needed = sum(voxels(image).nbytes for image, _time in self._images) + 2 * 4 * size * len(OUTPUTS)
+        needed += self.session.growth(size) if self.session else 0
         free = shutil.disk_usage(self._home).free
         if free < needed:
             raise JobFailed(

@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from QSMReconstructionCore.stage_folder import BYTES_PER_VOXEL, LIMIT
+
 _PREFIX = "qsm-session-"
 _LOCK = "in use"
 
@@ -44,6 +46,11 @@ class SessionFolder:
             self._lock = (self._path / _LOCK).open("wb")
             _lock(self._lock)
         return self._path
+
+    def growth(self, voxels: int) -> int:
+        """Bytes by which the folder grows at most with one more reconstruction of a scan of so many voxels."""
+        held = sum(file.stat().st_size for file in self._path.iterdir()) if self._path and self._path.is_dir() else 0
+        return max(0, min(BYTES_PER_VOXEL * voxels, LIMIT - held))
 
     def remove(self) -> None:
         """Remove the folder, if there is one; it is made anew when it is asked for again."""

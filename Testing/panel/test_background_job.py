@@ -150,6 +150,22 @@ class TestAJob:
         assert "has 0.0 GB of free space, but 0.0 GB are needed. Free space there" in job.reason
         assert not leftovers(job)
 
+    def test_counts_what_it_leaves_for_later_ones(self, queue, new_job, monkeypatch):
+        import shutil
+
+        from QSMReconstructionCore.io.provenance import OUTPUTS
+        from QSMReconstructionLib import session_folder
+
+        job = new_job()
+        own = job.scan.grid.size * 4 * (2 * len(job.scan.echo_times) + 2 * len(OUTPUTS))
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, own))
+        run(queue, job)
+        assert "Free space there" in job.reason
+        monkeypatch.setattr(session_folder, "LIMIT", 0)  # as when the folder is full: what is old makes room
+        job = new_job()
+        run(queue, job)
+        assert job.reason == ""
+
     def test_says_that_the_disk_got_full_while_it_wrote(self, queue, new_job, monkeypatch, scene):
         from QSMReconstructionLib import job as module
 
