@@ -117,6 +117,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def setup(self):
         from QSMReconstructionLib.job_queue import JobQueue
+        from QSMReconstructionLib.mask_section import MaskSection
         from QSMReconstructionLib.outputs_section import OutputsSection
         from QSMReconstructionLib.preview_section import PreviewSection
         from QSMReconstructionLib.quality_section import QualitySection
@@ -130,13 +131,12 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.run, self.quality = RunSection(self.ui), QualitySection(self.ui)
-        self.study = StudySection(self.ui)
+        self.study, self.mask = StudySection(self.ui), MaskSection(self.ui)
         self.recipe, self.outputs = RecipeSection(self.ui), OutputsSection(self.ui)
         self.preview = PreviewSection(self.ui, self.recipe.change)
         self.jobs = JobQueue(self.onJobChanged)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.cancelButton.connect("clicked(bool)", self.onCancelButton)
-        self.ui.editMaskButton.connect("clicked(bool)", self.onEditMaskButton)
         self.ui.rerunButton.connect("clicked(bool)", self.onRerunButton)
         self.ui.referAgainButton.connect("clicked(bool)", self.onReferAgainButton)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
@@ -177,12 +177,11 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         """Show everything that follows from the parameters."""
         parameters = self._parameterNode
         self.study.show(parameters)
+        self.mask.show(parameters, self.study)
         self.recipe.show(parameters, self.study.scan)
         self.preview.show(parameters)
         self.outputs.show(parameters)
         self.quality.show(parameters)
-        self.ui.editMaskButton.enabled = bool(parameters.mask or parameters.resultMask)
-        self.ui.rerunButton.enabled = bool(parameters.resultMask) and not self.study.missing
         self.run.show_missing(self.study.missing, len(self.jobs.jobs))
 
     def onApplyButton(self):
@@ -217,13 +216,6 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
                 self.ui.qualityCollapsibleButton.collapsed = False
         if self._parameterNode:
             self.run.show_missing(self.study.missing, len(self.jobs.jobs))
-
-    def onEditMaskButton(self):
-        """Open the mask in Segment Editor."""
-        from QSMReconstructionLib.masks import edit
-
-        parameters = self._parameterNode
-        edit(parameters.mask or parameters.resultMask, parameters.magnitude, parameters.result)
 
     def onRerunButton(self):
         """Reconstruct with the mask of the last result, as the user has corrected it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from slicer.i18n import tr as _
 
@@ -14,8 +15,12 @@ from .echoes import Scan
 
 #: Seconds per million voxels of the default recipe on two cores, from the head phantom at 1 mm with five echoes.
 _SECONDS = 10.0
+#: Seconds per million voxels of what is no stage: reading, verdicts, pictures, writing.
+_BESIDES = 1.0
 #: Bytes per voxel at the same head's highest use of memory: for each echo, and besides.
 _BYTES_OF_ECHO, _BYTES = 24, 320
+#: Stages whose result a hole in the mask changes, although the margin around the brain fills it.
+_AFTER_HOLES = ("support", "r2star", "reference")
 _SETTING = "QSMReconstruction/SecondsPerMillionVoxels"
 
 
@@ -49,28 +54,52 @@ def estimate(scan: Scan, recipe: Recipe, has_mask: bool, settings) -> str:
         Whether the mask is given.
     settings : QSettings
     """
-    known = _known(settings)
-    default = Recipe.preset()
-    seconds, unknown = 0.0, []
-    for stage, chosen in recipe.stages.items():
-        name = f"{stage}.{chosen['method']}"
-        if stage == "mask" and has_mask:
-            continue
-        if name in known:
-            seconds += known[name]
-        elif chosen["method"] == default.stages[stage]["method"]:
-            seconds += _SECONDS * SHARE_OF_STAGE[stage]
-        else:
-            unknown.append(_(method(stage, chosen["method"]).title))
+    stages = [stage for stage in recipe.stages if not (stage == "mask" and has_mask)]
+    seconds, unknown = _seconds(scan, recipe, stages, settings)
     gigabytes = scan.grid.size * (len(scan.echo_times) * _BYTES_OF_ECHO + _BYTES) / 1e9
-    text = _("about {time}, {memory:.1f} GB of memory").format(
-        time=duration_in_words(seconds * scan.grid.size / 1e6), memory=gigabytes
+    text = _("about {time}, {memory:.2g} GB of memory").format(
+        time=duration_in_words(seconds), memory=gigabytes
     )
     if unknown:
         text += " " + _("(without {methods}, which has not run on this computer yet)").format(
             methods=", ".join(unknown)
         )
     return text
+
+
+def time_of_rerun(scan: Scan, recipe: Recipe, settings) -> tuple[str, str]:
+    """How long another run takes after the mask was corrected, in words.
+
+    Parameters
+    ----------
+    scan, recipe, settings
+        As for `estimate`.
+
+    Returns
+    -------
+    (str, str)
+        Where its outer edge has changed, so that every stage is computed again, and where only holes inside have that
+        the margin around the brain fills.
+    """
+    after_edge = [stage for stage in recipe.stages if stage != "mask"]
+    seconds = (_seconds(scan, recipe, stages, settings)[0] for stages in (after_edge, _AFTER_HOLES))
+    return tuple(map(duration_in_words, seconds))
+
+
+def _seconds(scan: Scan, recipe: Recipe, stages: Iterable[str], settings) -> tuple[float, list[str]]:
+    """How long a run of stages takes in s, and the titles of methods of which that is not known."""
+    known, default = _known(settings), Recipe.preset()
+    seconds, unknown = _BESIDES, []
+    for stage in stages:
+        chosen = recipe.stages[stage]["method"]
+        name = f"{stage}.{chosen}"
+        if name in known:
+            seconds += known[name]
+        elif chosen == default.stages[stage]["method"]:
+            seconds += _SECONDS * SHARE_OF_STAGE[stage]
+        else:
+            unknown.append(_(method(stage, chosen).title))
+    return seconds * scan.grid.size / 1e6, unknown
 
 
 def duration_in_words(seconds: float) -> str:

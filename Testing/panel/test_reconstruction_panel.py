@@ -391,6 +391,18 @@ class TestTheRecipe:
         form.methodComboBox.activated.emit(form.methodComboBox.findData("medi"))
         assert "without MEDI, which has not run on this computer yet" in ready_panel.ui.estimateValue.text
 
+    def test_tells_what_a_rerun_takes_by_what_has_changed_in_the_mask(self, panel):
+        from types import SimpleNamespace
+
+        from QSMReconstructionCore.recipe import Recipe
+        from QSMReconstructionLib.estimate import time_of_rerun
+
+        scan = SimpleNamespace(grid=SimpleNamespace(size=10_000_000))
+        known = {"inversion.weighted_tv": 2.0, "field_map.romeo_linear": 1.0, "background.vsharp": 0.5}
+        settings = SimpleNamespace(value=lambda name: json.dumps(known))
+        edge, hole = time_of_rerun(scan, Recipe.preset(), settings)
+        assert (edge, hole) == ("50 s", "15 s")
+
 
 class TestApply:
     def test_adds_the_maps_and_says_what_they_refer_to(self, ready_panel):

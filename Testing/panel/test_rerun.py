@@ -42,7 +42,11 @@ def test_takes_over_what_comes_out_the_same_and_says_so(panel):
     from QSMReconstructionLib.study import recipe_of
 
     ui = panel.ui
+    assert not ui.rerunLabel.visible
+    assert not ui.rerunButton.enabled and ui.rerunButton.toolTip == "There is no result yet."
+    assert not ui.editMaskButton.enabled and "reconstruct once" in ui.editMaskButton.toolTip
     assert "As before" not in click(ui.applyButton, panel)
+    assert "where the outer edge of the mask has changed" in ui.rerunLabel.text
     form = panel.recipe.forms["inversion"]
     form.methodComboBox.activated.emit(form.methodComboBox.findData("tsvd"))
     message = click(ui.rerunButton, panel)  # the mask of the result is that of the recipe
