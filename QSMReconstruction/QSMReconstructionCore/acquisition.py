@@ -107,6 +107,11 @@ class Acquisition:
         """Phase in rad gained per second of echo time in a relative field of 1 ppm."""
         return 2 * np.pi * self.hz_per_ppm
 
+    @property
+    def magnitude_scale(self) -> np.float32:
+        """The largest magnitude, never 0: squares of magnitudes relative to it stay within float32."""
+        return np.float32(max(float(self.magnitude.max()), np.finfo(np.float32).tiny))
+
     def part(self, box: tuple[slice, slice, slice]) -> Acquisition:
         """The scan in a box of slices along (k, j, i), as views of its arrays.
 

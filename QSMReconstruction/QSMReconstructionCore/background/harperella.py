@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-import scipy.ndimage
 
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
@@ -19,7 +18,7 @@ from . import LocalField
 from .extended_laplacian import ExtendedLaplacian
 from .residual import ResidualFunctions, remove_residual
 from .spherical_mean import sphere_fits
-from .trusted_voxels import trusted_voxels
+from .trusted_voxels import trusted_voxels, without_layers
 
 
 def harperella(
@@ -101,11 +100,7 @@ def harperella(
         weights = checked_volume("weights", weights, grid.shape)
     box = bounding_box(mask)
     trusted = trusted_voxels(mask[box], None if weights is None else weights[box])
-    valid = scipy.ndimage.binary_erosion(trusted, iterations=peel) if peel else trusted
-    if not valid.any():
-        raise ValueError(
-            f"peel must leave some of the mask, but {peel} layer(s) leave nothing. Choose fewer or a larger mask."
-        )
+    valid = without_layers(trusted, peel)
     progress(0.0, "Laplacian of the field")
     means = _EvenMeans(trusted, grid, margin, radius)
     total = means.laplacian(np.where(trusted, field[box], np.float32(0)))
@@ -134,9 +129,7 @@ class _EvenMeans(ExtendedLaplacian):
 
     def right_side(self, known: np.ndarray) -> np.ndarray:
         """S (d - S L) outside the interior, for a Laplacian L that is 0 there."""
-        spectrum = forward(known)
-        spectrum *= self.sphere
-        mean = inverse(spectrum, self.shape)
+        mean = self._filtered(known, self.sphere)
         np.subtract(np.float32(mean[self.complete].mean(dtype=np.float64)), mean, out=mean)
         return self._outside(mean, self.sphere)
 
@@ -145,8 +138,11 @@ class _EvenMeans(ExtendedLaplacian):
         return self._outside(laplacian, np.square(self.sphere))
 
     def _outside(self, volume: np.ndarray, transfer: np.ndarray) -> np.ndarray:
-        spectrum = forward(volume)
-        spectrum *= transfer
-        filtered = inverse(spectrum, self.shape)
+        filtered = self._filtered(volume, transfer)
         filtered[self.interior] = 0
         return filtered
+
+    def _filtered(self, volume: np.ndarray, transfer: np.ndarray) -> np.ndarray:
+        spectrum = forward(volume)
+        spectrum *= transfer
+        return inverse(spectrum, self.shape)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-import scipy.ndimage
 
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
@@ -17,7 +16,7 @@ from ..progress import Progress, no_progress
 from . import LocalField
 from .extended_laplacian import ExtendedLaplacian
 from .residual import ResidualFunctions, remove_residual
-from .trusted_voxels import trusted_voxels
+from .trusted_voxels import trusted_voxels, without_layers
 
 
 def iharperella(
@@ -90,11 +89,7 @@ def iharperella(
     weights = mask.astype(np.float32) if weights is None else checked_volume("weights", weights, grid.shape)
     box = bounding_box(mask)
     trusted = trusted_voxels(mask[box], weights[box])
-    valid = scipy.ndimage.binary_erosion(trusted, iterations=peel) if peel else trusted
-    if not valid.any():
-        raise ValueError(
-            f"peel must leave some of the mask, but {peel} layer(s) leave nothing. Choose fewer or a larger mask."
-        )
+    valid = without_layers(trusted, peel)
     progress(0.0, "size of the field of each voxel")
     completion = _Completion(trusted, weights[box], grid, margin)
     progress(0.0, "Laplacian of the field")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-import scipy.ndimage
 
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
@@ -17,7 +16,7 @@ from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
 from .residual import ResidualFunctions, remove_residual
-from .trusted_voxels import trusted_voxels
+from .trusted_voxels import trusted_voxels, without_layers
 
 
 def pdf(
@@ -96,11 +95,7 @@ def pdf(
     weights = checked_volume("weights", weights, grid.shape)
     box = bounding_box(mask)
     trusted = trusted_voxels(mask[box], weights[box], holes=False)
-    valid = scipy.ndimage.binary_erosion(trusted, iterations=peel) if peel else trusted
-    if not valid.any():
-        raise ValueError(
-            f"peel must leave some of the mask, but {peel} layer(s) leave nothing. Choose fewer or a larger mask."
-        )
+    valid = without_layers(trusted, peel)
     dipoles = _OuterDipoles(trusted, weights[box], grid, margin, progress)
 
     local = np.where(trusted, field[box], np.float32(0))

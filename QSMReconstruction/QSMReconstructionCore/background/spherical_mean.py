@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..numerics.depth import depth_inside
@@ -92,14 +94,50 @@ def sphere_fits(mask: np.ndarray, spacing: tuple[float, float, float], radius: f
             f"radius must be at least {0.8 * min(spacing):g} mm for voxels of {min(spacing):g} mm, but got "
             f"{radius:g} mm: the mean over a smaller sphere is the value itself."
         )
-    _, reach = sphere_weights(radius, spacing)
-    # The mask is cropped to its box, so voxels outside the box are outside the mask.
+    depth, _ = depth_for_spheres(mask, spacing, [radius])
+    return depth > sphere_reach(radius, spacing)
+
+
+def depth_for_spheres(
+    mask: np.ndarray, spacing: tuple[float, float, float], radii: Sequence[float]
+) -> tuple[np.ndarray, list[float]]:
+    """How deep voxels lie in a mask, and which spheres fit into it somewhere.
+
+    Parameters
+    ----------
+    mask : ndarray, bool, shape (k, j, i)
+        Cropped to its box: beyond, all is outside.
+    spacing : (float, float, float)
+        In mm.
+    radii : sequence of float
+        Of the spheres, in mm.
+
+    Returns
+    -------
+    depth : ndarray, float32, shape (k, j, i)
+        In mm. A sphere lies in the mask where this exceeds its `sphere_reach`.
+    fitting : list of float
+        Those of the radii that fit, in the same order.
+
+    Raises
+    ------
+    ValueError
+        If no sphere fits anywhere.
+    """
     depth = depth_inside(mask, spacing, border_is_outside=True)
-    # Both sides in single precision, or equal distances would differ by rounding.
-    interior = depth > np.float32(reach)
-    if not interior.any():
+    deepest = depth.max()
+    fitting = [radius for radius in radii if deepest > sphere_reach(radius, spacing)]
+    if not fitting:
         raise ValueError(
-            f"No sphere of radius {radius:g} mm fits into the mask, whose deepest voxel lies "
-            f"{depth.max():g} mm from its edge. Choose a smaller radius or a larger mask."
+            f"No sphere of radius {min(radii):g} mm fits into the mask, whose deepest voxel lies {deepest:g} mm from "
+            "its edge. Choose a smaller radius or a larger mask."
         )
-    return interior
+    return depth, fitting
+
+
+def sphere_reach(radius: float, spacing: tuple[float, float, float]) -> np.float32:
+    """How far the voxels of a sphere reach from its middle, in mm.
+
+    In single precision as depths are, or equal distances would differ by rounding.
+    """
+    return np.float32(sphere_weights(radius, spacing)[1])

@@ -47,3 +47,29 @@ def trusted_voxels(mask: np.ndarray, weights: np.ndarray | None, *, holes: bool 
     if not (trusted & (weights > 0)).any():
         raise ValueError("weights must be positive inside the mask, but they are 0 everywhere. Check the noise map.")
     return trusted
+
+
+def without_layers(mask: np.ndarray, peel: int) -> np.ndarray:
+    """The mask without layers of voxels at its edge.
+
+    Parameters
+    ----------
+    mask : ndarray, bool, shape (k, j, i)
+    peel : int
+        Number of layers.
+
+    Returns
+    -------
+    ndarray, bool
+
+    Raises
+    ------
+    ValueError
+        If no voxel is left.
+    """
+    left = scipy.ndimage.binary_erosion(mask, iterations=peel) if peel else mask
+    if not left.any():
+        raise ValueError(
+            f"peel must leave some of the mask, but {peel} layer(s) leave nothing. Choose fewer or a larger mask."
+        )
+    return left

@@ -9,7 +9,6 @@ import numpy as np
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
 from ..numerics.crop import bounding_box, uncropped
-from ..numerics.depth import depth_inside
 from ..numerics.even_filter import EvenFilter
 from ..numerics.fourier import fast_shape, forward, inverse, inverse_by_slabs
 from ..numerics.sphere import sphere_spectrum, sphere_weights
@@ -17,6 +16,7 @@ from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import LocalField
 from .residual import ResidualFunctions, remove_residual
+from .spherical_mean import depth_for_spheres, sphere_reach
 from .trusted_voxels import trusted_voxels
 
 
@@ -134,28 +134,19 @@ class _VaryingSpheres:
 
     def __init__(self, mask, spacing, radii, threshold, progress: Progress) -> None:
         progress(0.0, "depth in the mask")
-        # The mask is cropped to its box, so voxels outside the box are outside the mask.
-        depth = depth_inside(mask, spacing, border_is_outside=True)
-        deepest = float(depth.max())
-        # Both sides of each comparison in single precision, or equal distances would differ by rounding.
-        fitting = [radius for radius in radii if np.float32(sphere_weights(radius, spacing)[1]) < deepest]
-        if not fitting:
-            raise ValueError(
-                f"No sphere of radius {min(radii):g} mm or more fits into the mask, whose deepest voxel lies "
-                f"{deepest:g} mm from its edge. Choose a smaller radius or a larger mask."
-            )
+        depth, fitting = depth_for_spheres(mask, spacing, radii)
         self.mask, self.spacing, self.threshold = mask, spacing, threshold
         self.shape = fast_shape(mask.shape, tuple(int(np.ceil(fitting[0] / h)) + 1 for h in spacing))
         self.radii = []
         self.sphere = np.zeros(mask.shape, dtype=np.uint8)  # number of the radius of each voxel from 1, 0 without any
         gains = [0.0]
         for radius in fitting:
-            shares, reach = sphere_weights(radius, spacing)
-            use = mask & (self.sphere == 0) & (depth > np.float32(reach))
+            use = mask & (self.sphere == 0) & (depth > sphere_reach(radius, spacing))
             if use.any():
                 self.radii.append(radius)
                 self.sphere[use] = len(self.radii)
                 # Variance of f - mean: the middle voxel keeps 1 - w of itself, the others average out.
+                shares, _ = sphere_weights(radius, spacing)
                 middle = shares[tuple(n // 2 for n in shares.shape)]
                 gains.append(np.sqrt(1 - 2 * middle + np.sum(shares.astype(np.float64) ** 2)))
         self._gains = np.array(gains, dtype=np.float32)

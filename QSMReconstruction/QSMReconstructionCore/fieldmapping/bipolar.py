@@ -160,7 +160,7 @@ def odd_even_phase(
     box = bounding_box(mask)
     inside = mask[box]
     bends, weights = [], []
-    scale = np.maximum(acquisition.magnitude.max(), np.finfo(np.float32).tiny)  # squares stay within float32
+    scale = acquisition.magnitude_scale
     for count, e in enumerate(triples):
         progress(0.4 * count / len(triples), "comparing odd and even echoes")
         first, middle, last = (acquisition.phase[n][box][inside] for n in (e, e + 1, e + 2))

@@ -39,7 +39,7 @@ def relative_residual(acquisition: Acquisition, slope: np.ndarray, mask: np.ndar
     times = np.asarray(acquisition.echo_times, dtype=np.float32)
     places = np.flatnonzero(mask)
     magnitude, phase = (a.reshape(times.size, -1) for a in (acquisition.magnitude, acquisition.phase))
-    scale = np.float32(max(float(magnitude[0].max()), np.finfo(np.float32).tiny))  # squares stay within float32
+    scale = acquisition.magnitude_scale
     first, start = magnitude[0, places] / scale, phase[0, places]
     rate = _decay_rate(magnitude, places, times, scale)
     left, total = np.zeros_like(first), np.zeros_like(first)
