@@ -87,5 +87,5 @@ def test_a_tenth_of_all_voxels_may_hold_garbage():
         for scan in (head.acquisition, replace(head.acquisition, phase=phase))
     ]
     assert errors[0] < 30
-    # Several hundred if they are not filled. Without overrelaxed corrections in the inversion it would be 69, not 77.
-    assert errors[1] < 80
+    # Several hundred if they are not filled, 77 with voxels of bone and air in the margin around the brain.
+    assert errors[1] < 55

@@ -101,12 +101,28 @@ def test_a_margin_around_a_tight_mask_makes_the_map_inside_it_better(scan):
 
 def test_the_surroundings_are_the_voxels_with_signal_within_the_margin(scan):
     distance = scipy.ndimage.distance_transform_edt(~scan.mask, sampling=scan.acquisition.grid.spacing)
-    np.testing.assert_array_equal(surroundings(scan.acquisition, scan.mask, margin=5), distance <= 5)
+    wide = surroundings(scan.acquisition, scan.mask, margin=5, least_signal=0)
+    np.testing.assert_array_equal(wide, distance <= 5)
     np.testing.assert_array_equal(surroundings(scan.acquisition, scan.mask, margin=0), scan.mask)
     silent = scan.acquisition.magnitude.copy()
     silent[:, ~scan.mask] = 0
     acquisition = replace(scan.acquisition, magnitude=silent)
     np.testing.assert_array_equal(surroundings(acquisition, scan.mask, margin=5), scan.mask)
+
+
+def test_the_surroundings_leave_out_what_is_dark_beside_the_brain_near_it(scan):
+    magnitude = scan.acquisition.magnitude
+    j, i = np.indices(magnitude.shape[2:])
+    shaded = magnitude * np.exp(-0.02 * (j + i)).astype(np.float32)  # by the coils: from 1 to a ninth
+    found = [
+        surroundings(replace(scan.acquisition, magnitude=image), scan.mask, margin=5) for image in (magnitude, shaded)
+    ]
+    rim = surroundings(scan.acquisition, scan.mask, margin=5, least_signal=0) & ~scan.mask
+    typical = np.median(magnitude[0][scan.mask])
+    assert not found[0][rim & (magnitude[0] < 0.35 * typical)].any()
+    assert found[0][rim & (magnitude[0] > 0.7 * typical)].all()
+    assert found[0][scan.mask].all()
+    assert np.mean(found[0][rim] != found[1][rim]) < 0.05
 
 
 def test_a_given_mask_is_used_as_it_is(scan):

@@ -66,7 +66,7 @@ def test_the_single_step_preset_removes_no_background_and_finds_the_head():
 
 def test_the_single_echo_preset_is_better_for_a_single_echo():
     scan = head_phantom(**COARSE, echo_times=(0.012,), snr=60)
-    assert error_of(scan, "clinical_single_echo") < error_of(scan, "default")
+    assert error_of(scan, "clinical_single_echo") < 0.9 * error_of(scan, "default")
 
 
 def test_the_high_contrast_preset_is_better_for_a_hemorrhage():
