@@ -83,9 +83,9 @@ PRESETS: dict[str, Preset] = {
         "A check on the default by other means: no background is removed, and one fit explains the total field.",
         {**_DEFAULT, "background": {"method": "no_removal"}, "inversion": {"method": "single_step_tgv"}},
     ),
-    # With one echo the coils' phase stays in the field: smooth, not harmonic, and unknown to the noise map. Taking it for
-    # an error of the model lowers that of the head phantom (3 mm, 3 T) from 57 to 45 % at 12 ms and SNR 60, and from 44
-    # to 41 % at 20 ms and SNR 40; of an inversion that takes up a weak harmonic field it is 58 % at both.
+    # With one echo the coils' phase stays in the field: smooth, not harmonic, and unknown to the noise map. A larger
+    # error of the model allows for it: the error of the head phantom (3 mm, 3 T) falls from 57 to 45 % at 12 ms and SNR
+    # 60, and from 44 to 41 % at 20 ms and SNR 40. Inverted with a weak harmonic field, it is 58 % at both.
     "clinical_single_echo": Preset(
         "Single echo",
         "Scans with one echo, such as those made for susceptibility-weighted imaging.",
