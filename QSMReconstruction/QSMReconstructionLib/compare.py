@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import slicer
 
+from .geometry import proxy_of
 from .maps import MAGNITUDE
 
 #: Slice view -> key of the map it shows.
@@ -49,5 +50,4 @@ def magnitude_of(volume):
     node = volume.GetNodeReference(MAGNITUDE)
     if node is None or not node.IsA("vtkMRMLSequenceNode"):
         return node
-    browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(node)
-    return browser.GetProxyNode(node) if browser else None
+    return proxy_of(node)

@@ -17,7 +17,7 @@ from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.io.phase_scale import Scale, phase_in_radians
 from QSMReconstructionCore.io.protocol import protocol_of
 
-from .geometry import grid_of, ijk_to_ras
+from .geometry import grid_of, ijk_to_ras, proxy_of
 
 #: How many of a sequence's index units make a second.
 _PER_SECOND = {"ms": 1000.0, "s": 1.0}
@@ -59,7 +59,8 @@ class Scan:
     node_ids : tuple of str
         The input nodes.
     first_echo : vtkMRMLScalarVolumeNode
-        The magnitude of the first echo; a mask is brought to its voxels.
+        The magnitude of the first echo, or the volume that shows it, if that lies under a transform; a mask is brought
+        to its voxels.
     notes : tuple of str
         What was taken for granted, in sentences.
     """
@@ -177,13 +178,19 @@ def scan_from_nodes(
         raise ValueError("field_strength is missing: these nodes do not carry it. Give B0 in T, such as 3.0.")
 
     first = magnitude_echoes[0]
-    grid = grid_of(first)
-    for volume in (*magnitude_echoes[1:], *phase_echoes):
-        if not grid.same_geometry(grid_of(volume)):
+    placed, phase_placed = _placed(magnitude), _placed(phase)
+    grid = grid_of(first, placed)
+    geometries = [
+        *((volume, placed) for volume in magnitude_echoes[1:]),
+        *((volume, phase_placed or placed) for volume in phase_echoes),
+    ]
+    for volume, place in geometries:
+        if not grid.same_geometry(grid_of(volume, place)):
             raise ValueError(
                 f"Volumes '{first.GetName()}' and '{volume.GetName()}' differ in size, position or orientation. "
                 "Choose volumes of the same scan, or resample one to the other."
             )
+    first = placed or first
     transform = first.GetParentTransformNode()
     notes = () if transform is None else (
         f"The input lies under transform '{transform.GetName()}': B0 was taken to point along S after it.",
@@ -198,7 +205,7 @@ def scan_from_nodes(
         sources,
         protocol_of([_carried(nodes, PROTOCOL)]),
         _common_name([magnitude_name, phase_name]),
-        ijk_to_ras(first),
+        ijk_to_ras(magnitude_echoes[0]),
         None if transform is None else transform.GetID(),
         tuple(node.GetID() for node in nodes),
         first,
@@ -211,6 +218,14 @@ def scan_from_nodes(
 
 def _listed(node_or_nodes) -> list:
     return list(node_or_nodes) if isinstance(node_or_nodes, (list, tuple)) else [node_or_nodes]
+
+
+def _placed(given):
+    """The volume whose transform places a sequence: that of its browser, if it lies under one."""
+    if isinstance(given, (list, tuple)) or not given.IsA("vtkMRMLSequenceNode"):
+        return None
+    proxy = proxy_of(given)
+    return proxy if proxy is not None and proxy.GetParentTransformNode() is not None else None
 
 
 def _volumes(role: str, given) -> tuple[str, list]:

@@ -16,13 +16,21 @@ def ijk_to_ras(volume) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def grid_of(volume) -> Grid:
+def proxy_of(sequence):
+    """The volume of the scene in which the browser of a sequence shows its items; None if there is none."""
+    browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
+    return browser.GetProxyNode(sequence) if browser else None
+
+
+def grid_of(volume, placed=None) -> Grid:
     """Grid of a volume in world coordinates, where B0 points along S.
 
     Parameters
     ----------
     volume : vtkMRMLVolumeNode
         It may lie under linear transforms, as it may after they were hardened: both place B0 alike.
+    placed : vtkMRMLVolumeNode, optional
+        Whose parent transform counts, for an item of a sequence, which has none of its own.
 
     Returns
     -------
@@ -35,7 +43,7 @@ def grid_of(volume) -> Grid:
     """
     if volume.GetImageData() is None or 0 in volume.GetImageData().GetDimensions():
         raise ValueError(f"Volume '{volume.GetName()}' holds no voxels. Choose a volume with image data.")
-    transform = volume.GetParentTransformNode()
+    transform = (placed or volume).GetParentTransformNode()
     matrix = ijk_to_ras(volume)
     if transform is not None:
         if not transform.IsTransformToWorldLinear():

@@ -10,7 +10,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from QSMReconstructionCore.numerics.crop import bounding_box
 
 from .changes import detached_node
-from .geometry import grid_of, ijk_to_ras
+from .geometry import grid_of, ijk_to_ras, proxy_of
 
 
 def mask_from_node(node, volume) -> np.ndarray:
@@ -136,8 +136,7 @@ def edit(node, magnitude, other) -> None:
     scene = slicer.mrmlScene
     volume = magnitude
     if magnitude is not None and magnitude.IsA("vtkMRMLSequenceNode"):
-        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(magnitude)
-        volume = browser.GetProxyNode(magnitude) if browser else None
+        volume = proxy_of(magnitude)
     editor = scene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
     if editor is None:
         editor = slicer.vtkMRMLSegmentEditorNode()
