@@ -11,7 +11,7 @@ from .study import FURTHER_ECHOES, echo_times_ms, echoes_of, further, is_sequenc
 _ECHO, _MAGNITUDE, _PHASE, _TIME, _SOURCE = range(5)
 _ROW_HEIGHT = 24
 #: Width in pixels of the column that says where an echo time was found, if a scan carries it and if it does not.
-_SOURCE_WIDTH, _ENTERED_WIDTH = 100, 62
+_SOURCE_WIDTH, _ENTERED_WIDTH = 112, 62
 
 
 class EchoTable:
@@ -38,6 +38,7 @@ class EchoTable:
              qt.QHeaderView.ResizeToContents, qt.QHeaderView.Fixed)
         ):
             header.setSectionResizeMode(column, mode)
+        table.setWordWrap(False)
         table.setTextElideMode(qt.Qt.ElideMiddle)  # what tells echoes apart stands at the end of their names
         table.setVerticalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         table.setTabKeyNavigation(False)  # so that Tab leaves the table
@@ -86,6 +87,7 @@ class EchoTable:
         self.table.visible = bool(rows)
         self._add.visible, self._remove.visible = volumes, volumes
         self._remove.enabled = len(rows) > 1
+        self._remove.toolTip = _("Take the last echo off") if len(rows) > 1 else _("There is no second echo")
         self._reset.visible = bool(entered) and known_times is not None
 
     def _rows(self) -> list[tuple]:

@@ -19,6 +19,8 @@ _SECONDS = 10.0
 _BESIDES = 1.0
 #: Bytes per voxel at the same head's highest use of memory: for each echo, and besides.
 _BYTES_OF_ECHO, _BYTES = 24, 320
+#: What the engine takes before it has read anything.
+_LEAST_GIGABYTES = 0.1
 #: Stages whose result a hole in the mask changes, although the margin around the brain fills it.
 _AFTER_HOLES = ("support", "r2star", "reference")
 _SETTING = "QSMReconstruction/SecondsPerMillionVoxels"
@@ -56,8 +58,8 @@ def estimate(scan: Scan, recipe: Recipe, has_mask: bool, settings) -> str:
     """
     stages = [stage for stage in recipe.stages if not (stage == "mask" and has_mask)]
     seconds, unknown = _seconds(scan, recipe, stages, settings)
-    gigabytes = scan.grid.size * (len(scan.echo_times) * _BYTES_OF_ECHO + _BYTES) / 1e9
-    text = _("about {time}, {memory:.2g} GB of memory").format(
+    gigabytes = _LEAST_GIGABYTES + scan.grid.size * (len(scan.echo_times) * _BYTES_OF_ECHO + _BYTES) / 1e9
+    text = _("about {time}, {memory:.1f} GB of memory").format(
         time=duration_in_words(seconds), memory=gigabytes
     )
     if unknown:

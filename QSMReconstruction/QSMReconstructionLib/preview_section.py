@@ -35,6 +35,7 @@ class PreviewSection:
     def __init__(self, ui, change: Callable[[str, dict[str, Any]], None]) -> None:
         self.ui, self._change = ui, change
         self._parameters = None
+        self._slider_tool_tip = ui.previewSlider.toolTip
         self._tried: dict[str, Any] = {}
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -86,6 +87,8 @@ class PreviewSection:
             )
 
     def _toggled(self, wanted: bool) -> None:
+        if self._parameters is not None:
+            self._show_value()
         if wanted:
             self.try_now()
         else:
@@ -111,7 +114,9 @@ class PreviewSection:
 
     def _show_value(self) -> None:
         parameter = self._parameter()
-        self.ui.previewSlider.enabled = parameter is not None
+        shown = self.ui.previewCheckBox.checked
+        self.ui.previewSlider.enabled = shown and parameter is not None
+        self.ui.previewSlider.toolTip = self._slider_tool_tip if shown else _("Check the preview first")
         if parameter is not None:
             value = self._chosen()[parameter.name]
             self.ui.previewSlider.blockSignals(True)

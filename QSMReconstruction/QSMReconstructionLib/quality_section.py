@@ -31,6 +31,7 @@ class QualitySection:
     def __init__(self, ui) -> None:
         self.ui = ui
         self._result = self._shown = None
+        self._tool_tips = {name: getattr(ui, name).toolTip for name in ("openReportButton", "compareButton")}
         ui.picturesWidget.visible = False
         ui.openReportButton.connect("clicked(bool)", self._open_report)
         ui.compareButton.connect("clicked(bool)", self._compare)
@@ -39,12 +40,13 @@ class QualitySection:
         """Show the verdicts on the result of the parameters."""
         node = self._result = parameters.result
         report = report_of(node) if node else None
-        self.ui.openReportButton.enabled = report is not None
+        no_result = "" if node else _("There is no result yet.")
+        self._offer("openReportButton", no_result or ("" if report else _("This result has no report.")))
+        self._offer("compareButton", no_result)
         self._show_pictures(report)
-        self.ui.compareButton.enabled = node is not None
         text = node.GetAttribute("QSM.Verdicts") if node else None
         if not text:
-            self.ui.qualityLabel.text = _("There is no result yet.")
+            self.ui.qualityLabel.text = no_result or _("This result has no verdicts.")
             self.ui.qualityLabel.toolTip = ""
             return
         verdicts = [Verdict.from_dict(entry) for entry in json.loads(text)]
@@ -52,6 +54,12 @@ class QualitySection:
         title = _("{name}, relative to: {region}").format(name=node.GetName(), region=region)
         self.ui.qualityLabel.text = f"<p>{escape(title)}</p>{verdict_lines(verdicts)}"
         self.ui.qualityLabel.toolTip = in_full(verdicts)
+
+    def _offer(self, name: str, missing: str) -> None:
+        """Offer a button, or say in its tool tip what is missing."""
+        button = getattr(self.ui, name)
+        button.enabled = not missing
+        button.toolTip = missing or self._tool_tips[name]
 
     def _show_pictures(self, report) -> None:
         shown = report and (report.GetID(), report.GetMTime())  # another reference changes a report

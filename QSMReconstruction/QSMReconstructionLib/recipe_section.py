@@ -57,7 +57,7 @@ class RecipeSection:
             form.show(recipe.stages[stage])
         ui.maskMethodWidget.visible = parameters.mask is None
         given = parameters.mask is not None
-        costs = estimate(scan, recipe, given, slicer.app.userSettings()) if scan else _("choose a scan")
+        costs = estimate(scan, recipe, given, slicer.app.userSettings()) if scan else _("known when a scan is chosen")
         ui.estimateValue.text = costs
 
     def _preset_chosen(self, index: int) -> None:

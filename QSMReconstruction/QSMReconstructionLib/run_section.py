@@ -21,6 +21,7 @@ class RunSection:
     def __init__(self, ui) -> None:
         self.ui = ui
         self._logged: dict[ReconstructionJob, int] = {}
+        self._cancel_tool_tip = ui.cancelButton.toolTip
         ui.logTextEdit.setMaximumBlockCount(2000)
         ui.copyLogButton.connect("clicked(bool)", self._copy_log)
         ui.progressBar.format = "%p %"
@@ -46,6 +47,7 @@ class RunSection:
         ui = self.ui
         running = bool(jobs)
         ui.cancelButton.enabled = running
+        ui.cancelButton.toolTip = self._cancel_tool_tip if running else _("No reconstruction is running")
         for bar in (ui.progressBar, ui.stageProgressBar):
             bar.visible = running
         if not running:

@@ -19,8 +19,8 @@ _DECADES = 4.0
 _SLIDER_DECADES = 1.5
 #: Same width of all labels, so that the forms of all stages line up.
 _LABEL_WIDTH = 96
-#: Of editors of numbers, and of choices, which need words.
-_EDITOR_WIDTH, _CHOICE_WIDTH = 130, 210
+#: Of editors of numbers, and of choices, which need words and line up with the methods.
+_EDITOR_WIDTH, _CHOICE_WIDTH = 130, 222
 
 
 class StageForm:

@@ -288,6 +288,31 @@ class TestTheStudy:
         assert ready_panel.ui.applyButton.toolTip == "Choose the magnitude and the phase."
 
 
+class TestEveryControl:
+    def test_has_a_tool_tip(self, panel):
+        import qt
+
+        for kind in (qt.QPushButton, qt.QCheckBox, qt.QComboBox, qt.QSlider, qt.QAbstractSpinBox, qt.QLineEdit):
+            for control in panel.parent.findChildren(kind):
+                if control.objectName and not control.objectName.startswith("qt_"):
+                    assert control.toolTip, control.objectName
+
+    def test_that_cannot_be_used_says_what_is_missing(self, panel):
+        import qt
+
+        for section in ("preview", "outputs", "quality"):
+            getattr(panel.ui, f"{section}CollapsibleButton").collapsed = False
+        disabled = [
+            control
+            for kind in (qt.QPushButton, qt.QCheckBox, qt.QSlider)
+            for control in panel.parent.findChildren(kind)
+            if control.isVisibleTo(panel.parent) and not control.enabled
+        ]
+        assert len(disabled) > 6
+        for control in disabled:
+            assert control.toolTip.startswith(("There is no", "No ", "Choose", "Check")), control.objectName
+
+
 class TestTheRecipe:
     def test_offers_the_presets_of_the_core_with_their_purposes(self, panel):
         from QSMReconstructionCore.recipe import PRESETS
