@@ -124,6 +124,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         from QSMReconstructionLib.recipe_section import RecipeSection
         from QSMReconstructionLib.run_section import RunSection
         from QSMReconstructionLib.study_section import StudySection
+        from QSMReconstructionLib.tab_order import follow_layout
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/QSMReconstruction.ui"))
@@ -142,6 +143,7 @@ class QSMReconstructionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.enter()
+        follow_layout(uiWidget)
 
     def cleanup(self):
         self.jobs.close()

@@ -13,6 +13,8 @@ from QSMReconstructionCore.methods import METHODS, STAGES, Method
 from QSMReconstructionCore.parameter import Parameter, explanations_of
 from QSMReconstructionCore.pipeline import STAGES_IN_WORDS
 
+from .tab_order import chain
+
 #: A range over more decades than this gets an entry in place of a spin box, for instance regularization.
 _DECADES = 4.0
 #: A range over more decades than this has a logarithmic slider.
@@ -78,14 +80,16 @@ class StageForm:
         self._rows = qt.QWidget(self._about.parentWidget())
         rows = qt.QVBoxLayout(self._rows)
         rows.setContentsMargins(0, 0, 0, 0)
-        explanations = explanations_of(self.method.function)
+        explanations, editors = explanations_of(self.method.function), []
         for parameter in self.method.parameters.values():
             editor = _editor(parameter, values[parameter.name], self._parameter_changed, self._values_now)
             editor.objectName = f"{self.stage}.{parameter.name}"
             editor.toolTip = _tool_tip(parameter, explanations.get(parameter.name, ""))
             text = _with_unit(parameter) if isinstance(editor, qt.QLineEdit) else parameter.label
             rows.addLayout(_row(text, editor))
+            editors.append(editor)
         self._layout.addWidget(self._rows)
+        chain([self.methodComboBox, *editors])
 
     def _values_now(self) -> Mapping[str, Any]:
         return self._values

@@ -63,6 +63,13 @@ def apply(panel) -> None:
     wait_until(lambda: not panel.jobs.jobs)
 
 
+def _takes_tab(control) -> bool:
+    import qt
+
+    policy = control.focusPolicy
+    return policy in (qt.Qt.TabFocus, qt.Qt.StrongFocus, qt.Qt.WheelFocus) and control.focusProxy() is None
+
+
 def node_ids(scene) -> list[str]:
     return [scene.GetNthNode(number).GetID() for number in range(scene.GetNumberOfNodes())]
 
@@ -296,6 +303,33 @@ class TestEveryControl:
             for control in panel.parent.findChildren(kind):
                 if control.objectName and not control.objectName.startswith("qt_"):
                     assert control.toolTip, control.objectName
+
+    def test_is_reached_by_tab_from_top_to_bottom(self, ready_panel):
+        import qt
+
+        parent, ui = ready_panel.parent, ready_panel.ui
+        for section in ("preview", "outputs", "quality"):
+            getattr(ui, f"{section}CollapsibleButton").collapsed = False
+        ui.advancedGroupBox.collapsed = False
+        form = ready_panel.recipe.forms["background"]
+        form.methodComboBox.activated.emit(form.methodComboBox.findData("pdf"))  # whose rows are new
+        for _pass in range(3):
+            parent.resize(400, 3000)
+            slicer.app.processEvents()
+        controls, control = [], ui.magnitudeSelector
+        while not controls or control is not controls[0]:
+            controls.append(control)
+            control = control.nextInFocusChain()
+        names, tops = [], []
+        for control in controls:
+            if control.isVisibleTo(parent) and parent.isAncestorOf(control) and _takes_tab(control):
+                names.append(control.objectName)
+                tops.append(control.mapTo(parent, qt.QPoint(0, min(control.height, 24) // 2)).y())
+        assert {"background.residual_degree", "r2starCheckBox", "saveRecipeButton", "applyButton"} <= set(names)
+        start = tops.index(min(tops))
+        tops, names = tops[start:] + tops[:start], names[start:] + names[:start]
+        backwards = [(a, b) for a, b, x, y in zip(names, names[1:], tops, tops[1:]) if y < x - 8]
+        assert not backwards
 
     def test_that_cannot_be_used_says_what_is_missing(self, panel):
         import qt
