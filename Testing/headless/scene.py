@@ -42,11 +42,15 @@ MODULE_LOGICS = {
 }
 
 
+class MissingWithoutSlicerError(AttributeError):
+    """Slicer has it and the packages have not. The message says what it is."""
+
+
 class Modules(types.SimpleNamespace):
     """`slicer.modules`."""
 
     def __getattr__(self, name: str):
-        raise AttributeError(
+        raise MissingWithoutSlicerError(
             f"slicer.modules has no '{name}'. Without Slicer, it has the modules that were loaded, and the logics of "
             f"{', '.join(MODULE_LOGICS)}"
         )
@@ -64,7 +68,7 @@ class LogicModule:
         return self._logic
 
     def __getattr__(self, name: str):
-        raise AttributeError(f"Without Slicer, its module {self.name} has its logic and no '{name}'")
+        raise MissingWithoutSlicerError(f"Without Slicer, its module {self.name} has its logic and no '{name}'")
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,6 +39,32 @@ def test_every_listed_class_can_be_made_and_keeps_its_properties(application):
     assert tried > 50
 
 
+def test_what_a_slot_is_given_its_getter_gives_back(application, scene):
+    from standin.header_widgets import widget_from_header
+    from standin.ui_files import _stand_ins
+
+    by_hand = dict(_stand_ins)
+    try:
+        selector, view = (widget_from_header(f"qMRML{name}")() for name in ("SegmentSelectorWidget", "SliceView"))
+    finally:
+        _stand_ins.clear()
+        _stand_ins.update(by_hand)
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    told = []
+    selector.connect("currentNodeChanged(vtkMRMLNode*)", told.append)
+    selector.connect("currentNodeChanged(bool)", told.append)
+    selector.connect("currentSegmentChanged(QString)", told.append)
+    assert (selector.currentNode(), selector.currentNodeID(), selector.currentSegmentID()) == (None, "", "")
+    selector.setCurrentNodeID(node.GetID())
+    selector.setCurrentNode(node)
+    selector.setCurrentSegmentID("mask")
+    assert (selector.currentNode(), selector.currentNodeID(), selector.currentSegmentID()) == (
+        node, node.GetID(), "mask"
+    )  # fmt: skip
+    assert sorted(told, key=str) == [True, node]
+    assert view.mrmlSliceNode() is None
+
+
 MODULE = '''
 import ctk, qt, slicer
 from slicer.ScriptedLoadableModule import *

@@ -182,12 +182,18 @@ LIMITS = [
     (("result, 10.5", "result, 10.5, 3"), "self-test", "failed", "TypeError"),
     (("import numpy as np", "import SampleData; SampleData.downloadSample('Foreign1')"), "self-test", "limit",
      "comes from https://example.org/1.nrrd. The stand-in downloads nothing"),
-    (("thresholdscalarvolume", "brainsfit"), "apply", "failed", "slicer.modules has no 'brainsfit'"),
+    (("thresholdscalarvolume", "brainsfit"), "apply", "limit", "slicer.modules has no 'brainsfit'"),
+    (("import numpy as np", "import urllib.request; urllib.request.urlopen('http://localhost:9/')"), "self-test",
+     "limit", "http://localhost:9/ cannot be reached from here"),
+    (("result, 10.5", "slicer.app.errorLogModel(), 10.5"), "self-test", "limit", "no attribute named 'errorLogModel'"),
+    (("run(volume, result, 10.5)", "run(volume, volume, None)"), "self-test", "failed", "TypeError"),
     (("row.margin = 0", "slicer.qMRMLNodeComboBox().view()"), "show", "limit",
      "The stand-in of qMRMLNodeComboBox has no attribute named 'view'"),
-    (("row.margin = 0", "slicer.modules.volumes.widgetRepresentation()"), "show", "failed",
+    (("row.margin = 0", "slicer.modules.volumes.widgetRepresentation()"), "show", "limit",
      "Without Slicer, its module Volumes has its logic and no 'widgetRepresentation'"),
     (("import unittest", "import unittest, notAPackageAnywhere"), "load", "limit", "No module named"),
+    (("import unittest", "from DICOMLib import DICOMUtils"), "load", "limit", "The stand-in of DICOMLib has no '"),
+    (("row.margin = 0", "slicer.dicomDatabase.patients()"), "show", "limit", "ctkDICOMDatabase has no 'patients'"),
 ]  # fmt: skip
 
 
@@ -203,6 +209,16 @@ def test_what_it_cannot_do_is_said_in_one_sentence(tmp_path):
     for line, (_, step, verdict, reason) in zip(done.stdout.strip().splitlines(), LIMITS, strict=True):
         found = next(outcome for outcome in json.loads(line) if outcome["step"] == step)
         assert (found["verdict"], reason in found["reason"]) == (verdict, True), found
+
+
+def test_files_of_the_dicom_library_of_a_tree_are_found_beside_the_stand_in(tree):
+    library = tree / "Modules" / "Scripted" / "DICOMLib"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("raise ImportError\n", encoding="utf-8")
+    (library / "DICOMUtils.py").write_text("import DICOMLib\n\n\ndef importDicom():\n    pass\n", encoding="utf-8")
+    use = "from DICOMLib import DICOMPlugin, DICOMUtils, importDicom\nassert DICOMUtils.importDicom is importDicom"
+    path = write_module(tree / "Modules" / "Scripted", "Foreign", MODULE.replace("import unittest", use))
+    assert verdicts(try_in_process(path, tree))["load"] == "passed"
 
 
 def test_a_tree_is_found_from_its_root_and_from_its_python_folders(tree):

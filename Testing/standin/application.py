@@ -13,7 +13,15 @@ import slicer
 
 from headless.scene import start as start_headless
 
-from . import cli_modules, dicom_library, pythonqt, sample_data, scripted_plugins  # noqa: F401  (registers classes)
+from . import (
+    cli_modules,
+    dicom_library,
+    image_conversions,
+    pythonqt,
+    sample_data,
+    scripted_plugins,  # noqa: F401  (registers classes, as does the next)
+    segment_editor,  # noqa: F401
+)
 from .input_output import qSlicerCoreIOManager
 from .layout import qSlicerLayoutManager
 from .main_window import qSlicerMainWindow
@@ -48,7 +56,7 @@ class qSlicerModuleManager(qt.QObject):
         return sorted(module.name for module in vars(slicer.modules).values() if hasattr(module, "logic")
                       and hasattr(module, "name"))  # fmt: skip
 
-    registeredModuleNames = loadedModuleNames
+    registeredModuleNames = modulesNames = loadedModuleNames
 
     def isLoaded(self, name):
         """Whether there is a module of a name."""
@@ -62,6 +70,8 @@ class qSlicerApplication(qt.QApplication):
     cpp_signals = {"startupCompleted()": "startupCompleted"}
     applicationName = qt.Property(str, lambda self: "Slicer")
     applicationVersion = qt.Property(str, lambda self: "5.12.0")
+    mainApplicationName = qt.Property(str, lambda self: "Slicer")
+    mainApplicationDisplayName = qt.Property(str, lambda self: "3D Slicer")
     majorVersion = qt.Property(int, lambda self: 5)
     minorVersion = qt.Property(int, lambda self: 12)
     revision = qt.Property(str, lambda self: "0")
@@ -133,7 +143,7 @@ class qSlicerApplication(qt.QApplication):
         return True
 
     def layoutManager(self):
-        """The layout with its views, which come into the scene when it is first asked for."""
+        """The layout with its views, which are in the scene from the start."""
         if self._layout_manager is None:
             self._layout_manager = qSlicerLayoutManager(self._session)
         return self._layout_manager
@@ -157,6 +167,14 @@ class qSlicerApplication(qt.QApplication):
     def resumeRender(self):
         """Nothing is rendered."""
 
+    def isRelease(self):
+        """False: it is no released version."""
+        return False
+
+    def toSlicerHomeAbsolutePath(self, path):
+        """A path below the folder of the application."""
+        return os.path.join(self.slicerHome, path)
+
     def moduleDocumentationUrl(self, name):
         """Where the application's documentation of a module is."""
         return f"https://slicer.readthedocs.io/en/latest/user_guide/modules/{name.lower()}.html"
@@ -178,10 +196,12 @@ def start() -> qSlicerApplication:
         dicom_library.install()
         sample_data.install()
         cli_modules.install()
+        image_conversions.install(slicer, pythonqt.ctk)
         from . import loading  # noqa: F401  (brings the class of module records; it imports this file)
 
         slicer.qSlicerApplication = qSlicerApplication
         for name, cls in stand_in_widgets().items():
             if name.startswith(("qMRML", "qSlicer")):
                 setattr(slicer, name, cls)
+        application.layoutManager()  # the views are there before any module
     return slicer.app

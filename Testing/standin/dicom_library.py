@@ -6,6 +6,8 @@ The database reads the headers of the files it was given with pydicom when it is
 from __future__ import annotations
 
 import hashlib
+import importlib
+import re
 import sys
 import types
 from functools import cache
@@ -13,6 +15,8 @@ from pathlib import Path
 
 import pydicom
 import slicer
+
+from .limits import NotStoodIn
 
 
 class DICOMLoadable:
@@ -60,7 +64,13 @@ class DICOMPlugin:
 
 
 class ctkDICOMDatabase:
-    """Answers what is in headers."""
+    """Answers what is in headers; there is no file with an index of them."""
+
+    isOpen = False
+    databaseFilename = databaseDirectory = ""
+
+    def __getattr__(self, name: str):
+        raise NotStoodIn(f"The stand-in of ctkDICOMDatabase has no '{name}'")
 
     def fileValue(self, path: str, tag: str) -> str:
         """A value as text, several of them separated by backslashes; empty where there is none."""
@@ -82,6 +92,20 @@ def install() -> None:
     module.DICOMLoadable, module.DICOMPlugin = DICOMLoadable, DICOMPlugin
     sys.modules["DICOMLib"] = module
     slicer.dicomDatabase = ctkDICOMDatabase()
+
+
+def add_files(folder: Path) -> None:
+    """Let `DICOMLib` have what the files of a folder have and the stand-in has not, as `Modules/Scripted/DICOMLib`."""
+    library = sys.modules["DICOMLib"]
+    library.__path__ = [str(folder)]
+
+    def member(name: str):
+        for path in sorted(folder.glob("*.py")):
+            if re.search(rf"^(class|def) {re.escape(name)}\b", path.read_text(encoding="utf-8"), re.MULTILINE):
+                return getattr(importlib.import_module(f"DICOMLib.{path.stem}"), name)
+        raise AttributeError(f"The stand-in of DICOMLib has no '{name}'")
+
+    library.__getattr__ = member
 
 
 def file_lists(folder) -> list[list[str]]:

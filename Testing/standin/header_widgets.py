@@ -1,8 +1,9 @@
 """Widgets of CTK and Slicer that nobody wrote a stand-in for, made from the list of the names in their headers.
 
 They let modules that this test bed was not written for load and show their panels. A made widget keeps the values of
-its properties, has its signals, and answers its slots; it draws nothing and does nothing by itself. The file
-`widget_headers.json` has the base class, properties, signals and slots of each class.
+its properties and what its slots `set...` are given, which the getter of the name gives back; it has its signals, of
+which it emits those that tell of such changes; and it answers its other slots. It draws nothing and does nothing by
+itself. The file `widget_headers.json` has the base class, properties, signals and slots of each class.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from .ui_files import stand_in_widget, stand_in_widgets
@@ -24,6 +26,8 @@ _PROPERTIES = {
     "QString": ("QString", ""),
     "QStringList": ("QStringList", []),
 }
+#: C++ type of the argument of a slot `set...` -> what its getter gives before. A pointer is None.
+_FIRST = {"bool": False, "int": 0, "double": 0.0, "QString": "", "QStringList": [], "vtkIdType": 0}
 #: C++ type of an argument of a signal -> its type here. Pointers and values of any other type are objects.
 _ARGUMENTS = {"bool": bool, "int": int, "double": float, "float": float, "QString": str}
 
@@ -57,9 +61,13 @@ def widget_from_header(name: str) -> type | None:
     for short, kind in entry["properties"].items():
         if not hasattr(base, short):
             _add_property(members, short, kind)
-    for signature in entry["slots"]:
-        short = signature.partition("(")[0]
-        if not hasattr(base, short) and short not in members:
+    for signature in sorted(entry["slots"], key=lambda slot: "NodeID(" in slot):  # nodes before their IDs
+        short, _, kind = signature[:-1].partition("(")
+        if hasattr(base, short) or short in members:
+            continue
+        if short.startswith("set") and (kind in _FIRST or kind.endswith("*")) and not hasattr(base, _getter(short)):
+            _add_setter(members, short, kind)
+        else:
             members[short] = _answer
     if "setMRMLScene" in members:
         members["setMRMLScene"] = lambda self, scene: self.setProperty("_scene", scene)
@@ -90,6 +98,44 @@ def _add_property(members: dict, name: str, kind: str) -> None:
 
     members[name] = QtCore.Property(own, get, assign)
     members[f"set{name[0].upper()}{name[1:]}"] = assign
+
+
+def _getter(setter: str) -> str:
+    """The name of what gives back what a setter was given, such as `mrmlSliceNode` of `setMRMLSliceNode`."""
+    name = setter.removeprefix("set")
+    return f"mrml{name[4:]}" if name.startswith("MRML") else f"{name[0].lower()}{name[1:]}"
+
+
+def _add_setter(members: dict, setter: str, kind: str) -> None:
+    """A slot that keeps its argument, and what gives it back; a node is also known by its ID."""
+    name = _getter(setter)
+    node = name.removesuffix("ID")
+    if name in members:
+        members[setter] = _answer
+        return
+    if name != node and node in members:
+
+        def get(self):
+            chosen = getattr(self, node)()
+            return chosen.GetID() if chosen is not None else ""
+
+        def assign(self, node_id):
+            getattr(self, setter.removesuffix("ID"))(slicer.mrmlScene.GetNodeByID(node_id) if node_id else None)
+    else:
+        told = {signature: attribute for signature, attribute in members["cpp_signals"].items()
+                if signature.startswith(f"{name}Changed(") and signature.count(",") == 0}  # fmt: skip
+
+        def get(self):
+            return vars(self).get(f"_kept_{name}", _FIRST.get(kind))
+
+        def assign(self, value, *_):
+            changed = get(self) != value
+            vars(self)[f"_kept_{name}"] = value
+            for signature, attribute in told.items() if changed else ():
+                arguments = {"()": (), "(bool)": (bool(value),)}.get(signature[signature.index("(") :], (value,))
+                getattr(self, attribute).emit(*arguments)
+
+    members[setter], members[name] = assign, get
 
 
 def _answer(self, *arguments):

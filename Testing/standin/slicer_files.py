@@ -15,6 +15,7 @@ from pathlib import Path
 
 import slicer
 
+from . import dicom_library
 from .header_widgets import widget_from_header
 from .limits import NotStoodIn
 
@@ -73,6 +74,8 @@ def _offer_modules(root: Path) -> None:
     modules = {path.parent for path in root.glob("Modules/Scripted/*/*.py") if path.stem == path.parent.name}
     packages = {path for pattern in ("Widgets/Python", "Python") for path in root.glob(f"Modules/Loadable/*/{pattern}")}
     sys.path += [str(path) for path in sorted(modules | packages)]
+    if (library := root / "Modules" / "Scripted" / "DICOMLib").is_dir():
+        dicom_library.add_files(library)
     plugins = types.ModuleType("SubjectHierarchyPlugins", "Installed modules put their files into one such package.")
     plugins.__path__ = [str(path) for path in sorted(root.glob("Modules/*/**/SubjectHierarchyPlugins"))]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import slicer
 
 import standin
+from headless.scene import MissingWithoutSlicerError
 
 from .limits import NotStoodIn
 
@@ -32,6 +34,13 @@ class Outcome:
     step: str
     verdict: str
     reason: str = ""
+
+
+#: What says that Slicer has something that is not here. A module that catches it and fails of it stops there, too.
+_LIMITS = (NotStoodIn, MissingWithoutSlicerError, ModuleNotFoundError)
+
+#: Packages of Slicer of which there are parts.
+_PARTLY = ("DICOMLib", "SampleData")
 
 
 class _NothingToDo(Exception):
@@ -82,7 +91,6 @@ def try_module(path) -> list[Outcome]:
         return getattr(slicer.modules, f"{name}Widget")
 
     def load():
-        application.layoutManager()  # in Slicer, the views are there before the modules
         standin.load_module(path)
         application.startupCompleted.emit()
 
@@ -97,7 +105,7 @@ def try_module(path) -> list[Outcome]:
         press_apply(panel())
 
     def self_test():
-        if not hasattr(standin.loaded(name), f"{name}Test"):
+        if not isinstance(getattr(standin.loaded(name), f"{name}Test", None), type):
             raise _NothingToDo("the module has no self-test")
         getattr(slicer.modules, f"{name}Instance").runTest()
 
@@ -123,6 +131,11 @@ def try_module(path) -> list[Outcome]:
 
 
 def _try(step: str, act: Callable[[], object]) -> Outcome:
+    with _downloads_watched() as unreachable:
+        return _outcome(step, act, unreachable)
+
+
+def _outcome(step: str, act: Callable[[], object], unreachable: list[str]) -> Outcome:
     from .application import escaped_exceptions
 
     escaped_exceptions.clear()
@@ -133,11 +146,49 @@ def _try(step: str, act: Callable[[], object]) -> Outcome:
             raise escaped_exceptions[0]
     except _NothingToDo as nothing:
         return Outcome(step, "nothing to do", str(nothing))
-    except (NotStoodIn, ModuleNotFoundError) as limit:
-        return Outcome(step, "limit", str(limit))
     except Exception as error:
-        return Outcome(step, "failed", f"{type(error).__name__}: {error}".partition("\n")[0])
+        if limit := next((sentence for cause in _causes(error) if (sentence := _limit(cause))), ""):
+            return Outcome(step, "limit", limit)
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        if unreachable:
+            return Outcome(step, "limit", f"{unreachable[-1]}; then {reason}")
+        return Outcome(step, "failed", reason)
     return Outcome(step, "passed")
+
+
+def _limit(error: BaseException) -> str:
+    """What an exception says that Slicer has and the stand-in has not, or nothing."""
+    if isinstance(error, ImportError) and error.name in _PARTLY:
+        missing = getattr(error, "name_from", None) or str(error)  # Python 3.12 tells it apart
+        return f"The stand-in of {error.name} has no '{missing}'"
+    return str(error) if isinstance(error, _LIMITS) else ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those that it was raised from or while handling."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@contextlib.contextmanager
+def _downloads_watched() -> Iterator[list[str]]:
+    """A list to which each address that cannot be reached is added, until the end of the `with` block."""
+    unreachable: list[str] = []
+    native = urllib.request.OpenerDirector.open
+
+    def watched(self, address, *arguments, **options):
+        try:
+            return native(self, address, *arguments, **options)
+        except OSError as error:
+            unreachable.append(f"{getattr(address, 'full_url', address)} cannot be reached from here ({error})")
+            raise
+
+    urllib.request.OpenerDirector.open = watched
+    try:
+        yield unreachable
+    finally:
+        urllib.request.OpenerDirector.open = native
 
 
 def add_example_nodes() -> None:
