@@ -63,6 +63,8 @@ def test_what_a_slot_is_given_its_getter_gives_back(application, scene):
     )  # fmt: skip
     assert sorted(told, key=str) == [True, node]
     assert view.mrmlSliceNode() is None
+    view.colorWindow, view.renderEnabled = 0.2, False  # of the bases of its class
+    assert (view.colorWindow, view.renderEnabled) == (0.2, False)
 
 
 MODULE = '''

@@ -67,6 +67,19 @@ def test_a_module_is_selected_and_the_one_before_is_left(application, tmp_path):
         standin.close_widget(getattr(slicer.modules, name))
 
 
+def test_settings_panels_are_added_and_modules_have_icons(application, tmp_path):
+    import qt
+
+    panel = qt.QLabel("options")
+    application.settingsDialog().addPanel("Options", panel)
+    assert application.settingsDialog().panel("Options") is panel
+    path = tmp_path / "Plain.py"
+    path.write_text(MODULE.format(name="Plain"), encoding="utf-8")
+    standin.load_module(path)
+    assert slicer.modules.plain.icon.isNull()
+    assert qt.QAction(slicer.modules.plain.icon, "Plain", slicer.util.mainWindow()).text == "Plain"
+
+
 def grab(window) -> np.ndarray:
     grabber = vtk.vtkWindowToImageFilter()
     grabber.SetInput(window)

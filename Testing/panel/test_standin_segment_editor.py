@@ -51,6 +51,17 @@ def test_that_there_are_no_effects_is_said(editor):
         editor.setActiveEffectByName("Threshold")
 
 
+def test_effects_are_registered_and_kept(application, monkeypatch):
+    factory = slicer.qSlicerSegmentEditorEffectFactory.instance()
+    monkeypatch.setattr(factory, "_effects", [])
+    effect, told = slicer.qSlicerSegmentEditorScriptedEffect(), []
+    effect.name = "Threshold"
+    factory.connect("effectRegistered(QString)", told.append)
+    assert factory.registerEffect(effect)
+    assert (factory.registeredEffects(), told) == ([effect], ["Threshold"])
+    factory.disconnect("effectRegistered(QString)", told.append)
+
+
 def test_pictures_go_from_qt_to_vtk_and_back(application):
     import ctk
     import qt

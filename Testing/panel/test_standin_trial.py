@@ -163,6 +163,8 @@ def test_so_it_is_beside_a_source_tree_and_finds_the_packages_of_other_modules(t
     module = MODULE.replace(
         "plugin.setPythonSource(__file__)",
         "import SubjectHierarchyPlugins\n"
+        "        from SubjectHierarchyPlugins import ForeignSubjectHierarchyPlugin as same\n"
+        "        assert SubjectHierarchyPlugins.ForeignSubjectHierarchyPlugin is same and isinstance(same, type)\n"
         "        plugin.setPythonSource(SubjectHierarchyPlugins.ForeignSubjectHierarchyPlugin.filePath)",
     )
     path = write_module(tree / "Modules" / "Scripted", "Foreign", module)

@@ -28,8 +28,8 @@ Limits
 * It is stricter than Slicer on purpose. An exception in a slot, a widget class or property of a `.ui` file without a
   counterpart, a connection to an unknown signal, and a `SlicerParameterName` that is no field are errors here, while
   Slicer prints a line or stays silent.
-* It has only the widgets that the modules use; those made from headers keep values and do nothing else. A method of a
-  widget that is no property, signal or slot is missing there, and `NotStoodIn` says so.
+* It has only the widgets that the modules use; those made from headers keep what they are given and do nothing else.
+  A method of a widget that is no property, signal or slot is missing there, and `NotStoodIn` says so.
 * The application runs in testing mode. Its main window has empty menus and tool bars, a module selector and the frame
   of the module panel, and is never shown. The layout manager has the real view nodes and slice logics (`layout`). Slice
   and 3D views draw off screen when they are asked for their windows, which needs OpenGL (`view_windows`); they hand no
@@ -41,7 +41,8 @@ Limits
   test replaces them by an answer.
 * Files are read and written by the storage nodes of the usual types (`input_output`), and by readers of scripted
   modules. Dialogs of Slicer, subject hierarchy plugins, Segment Editor effects, writers of scripted modules and
-  `slicer.packaging` are not there; plugins and effects can be registered, and nothing calls them.
+  `slicer.packaging` are not there; plugins and effects can be registered, and nothing calls them. The widget of the
+  Segment Editor keeps what is chosen in it.
 * Enumerations of Qt are integers as in Slicer, but a method that takes one takes a plain integer only if it sets a
   property, a check state, flags or an attribute.
 * Qt is version 6 here and 5.15 in Slicer 5.12. The names that modules use most of those that Qt 6 gave up are in `qt5`.
@@ -99,7 +100,9 @@ def start_application():
     install()
     from .application import start
 
-    return start()
+    application = start()
+    application.layoutManager()  # the views are there before any module
+    return application
 
 
 def load_module(path):

@@ -24,7 +24,7 @@ from . import (
 )
 from .input_output import qSlicerCoreIOManager
 from .layout import qSlicerLayoutManager
-from .main_window import qSlicerMainWindow
+from .main_window import ctkSettingsDialog, qSlicerMainWindow
 from .ui_files import stand_in_widgets
 
 #: Exceptions that left a slot or an observer, oldest first. Qt and VTK cannot pass them on, so tests look here.
@@ -105,7 +105,7 @@ class qSlicerApplication(qt.QApplication):
         self.setOrganizationName("slicer.org")
         self._settings = qt.QSettings()
         self._settings.setValue("Developer/SelfTestDisplayMessageDelay", "50")
-        self._main_window = qSlicerMainWindow()
+        self._main_window, self._settings_dialog = qSlicerMainWindow(), ctkSettingsDialog()
 
     def mrmlScene(self):
         """The scene."""
@@ -131,10 +131,14 @@ class qSlicerApplication(qt.QApplication):
 
     userSettings = revisionUserSettings = settings
 
+    def settingsDialog(self):
+        """Where modules add panels of settings."""
+        return self._settings_dialog
+
     def commandOptions(self):
-        """What the application was started with."""
+        """What the application was started with: modules add nothing to a main window that nobody sees."""
         return types.SimpleNamespace(
-            testingEnabled=True, noMainWindow=False, disableSettings=False, ignoreSlicerRC=True, enableQtTesting=False,
+            testingEnabled=True, noMainWindow=True, disableSettings=False, ignoreSlicerRC=True, enableQtTesting=False,
             runPythonAndExit=False, pythonScript="", pythonCode="", modulesToIgnore=[], additionalModulePaths=[],
         )  # fmt: skip
 
@@ -203,5 +207,4 @@ def start() -> qSlicerApplication:
         for name, cls in stand_in_widgets().items():
             if name.startswith(("qMRML", "qSlicer")):
                 setattr(slicer, name, cls)
-        application.layoutManager()  # the views are there before any module
     return slicer.app

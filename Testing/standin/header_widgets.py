@@ -47,7 +47,11 @@ def widget_from_header(name: str) -> type | None:
     entry = headers().get(name)
     if entry is None:
         return None
-    base = stand_in_widgets().get(name) or widget_from_header(entry["base"]) or _qt_class(entry["base"])
+    base = stand_in_widgets().get(name)
+    if base is not None:
+        entry = _with_inherited(name)
+    else:
+        base = widget_from_header(entry["base"]) or _qt_class(entry["base"])
     cpp_signals = dict(getattr(base, "cpp_signals", {}))
     members: dict = {"__doc__": f"Made from the header of {name}.", "cpp_signals": cpp_signals}
     for number, signature in enumerate(entry["signals"]):
@@ -73,6 +77,18 @@ def widget_from_header(name: str) -> type | None:
         members["setMRMLScene"] = lambda self, scene: self.setProperty("_scene", scene)
         members["mrmlScene"] = lambda self: self.property("_scene")
     return stand_in_widget(type(name, (base,), members))
+
+
+def _with_inherited(name: str) -> dict:
+    """What the header of a class and those of its bases declare, for stand-ins that were written without the bases."""
+    entry: dict = {"properties": {}, "signals": [], "slots": []}
+    while name in headers():
+        declared = headers()[name]
+        entry["properties"] = {**declared["properties"], **entry["properties"]}
+        for kind in ("signals", "slots"):
+            entry[kind] = [*entry[kind], *(it for it in declared[kind] if it not in entry[kind])]
+        name = declared["base"]
+    return entry
 
 
 def _qt_class(name: str) -> type:

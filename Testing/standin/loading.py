@@ -8,6 +8,7 @@ from pathlib import Path
 
 import slicer
 from PySide6.QtCore import Property, QObject
+from PySide6.QtGui import QIcon
 
 from .application import start as start_application
 from .file_readers import register_file_reader
@@ -43,7 +44,7 @@ class qSlicerScriptedLoadableModule(QObject):
     associatedNodeTypes = _field("QStringList", "associatedNodeTypes", [])
     helpText = _field("QString", "helpText", "")
     acknowledgementText = _field("QString", "acknowledgementText", "")
-    icon = _field("QVariant", "icon", None)
+    icon = _field("QVariant", "icon", QIcon())
     hidden = _field(bool, "hidden", False)
     index = _field(int, "index", -1)
     widgetRepresentationCreationEnabled = _field(bool, "widgetRepresentationCreationEnabled", True)

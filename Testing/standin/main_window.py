@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import slicer
 from PySide6.QtCore import Property, Qt, Signal
-from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QToolBar, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QDockWidget, QLabel, QMainWindow, QMenu, QToolBar, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from .ctk_widgets import ctkCollapsibleButton
@@ -45,6 +45,24 @@ class qSlicerModuleSelectorToolBar(QToolBar):
         if self._panel is not None:
             self._panel.enter()
         self.moduleSelected.emit(record.name)
+
+
+@stand_in_widget
+class ctkSettingsDialog(QDialog):
+    """Holds panels of settings, which nobody sees."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._panels: dict[str, QWidget] = {}
+
+    def addPanel(self, label, panel, parent=None):
+        """Add a panel."""
+        panel.setParent(self)
+        self._panels[label] = panel
+
+    def panel(self, label):
+        """The panel of a label, or None."""
+        return self._panels.get(label)
 
 
 @stand_in_widget

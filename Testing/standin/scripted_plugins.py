@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import slicer
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from .ui_files import stand_in_widget
 
@@ -38,6 +38,34 @@ class qSlicerSubjectHierarchyScriptedPlugin(_ScriptedPlugin):
 @stand_in_widget
 class qSlicerSegmentEditorScriptedEffect(_ScriptedPlugin):
     """An effect of the Segment Editor, which is not stood in for."""
+
+
+@stand_in_widget
+class qSlicerSegmentEditorEffectFactory(QObject):
+    """Knows the effects that were registered, which nothing calls."""
+
+    effectRegistered = Signal(str)
+    cpp_signals = {"effectRegistered(QString)": "effectRegistered"}
+
+    @staticmethod
+    @cache
+    def instance():
+        """The one object of this class."""
+        return qSlicerSegmentEditorEffectFactory()
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._effects = []
+
+    def registerEffect(self, effect) -> bool:
+        """Keep an effect."""
+        self._effects.append(effect)
+        self.effectRegistered.emit(effect.name)
+        return True
+
+    def registeredEffects(self):
+        """All effects that were registered."""
+        return list(self._effects)
 
 
 @stand_in_widget

@@ -81,9 +81,11 @@ def _offer_modules(root: Path) -> None:
 
     def plugin(name: str) -> type:
         try:
-            return getattr(importlib.import_module(f"SubjectHierarchyPlugins.{name}"), name)
+            cls = getattr(importlib.import_module(f"SubjectHierarchyPlugins.{name}"), name)
         except ModuleNotFoundError as missing:
             raise AttributeError(f"SubjectHierarchyPlugins has no '{name}': {missing}") from missing
+        setattr(plugins, name, cls)  # the import has put the file there
+        return cls
 
     plugins.__getattr__ = plugin
     sys.modules["SubjectHierarchyPlugins"] = plugins
