@@ -189,7 +189,7 @@ def test_what_a_method_warns_of_becomes_a_note(tmp_path, scan, simulated, monkey
         logging.getLogger("QSMReconstructionCore.masking").warning("The mask is a guess.")
         return volume(simulated / "inputs/mask.nii.gz") > 0
 
-    monkeypatch.setitem(METHODS["mask"], "robust_threshold", Method("mask", robust_threshold))
+    monkeypatch.setitem(METHODS["mask"], "robust_threshold", Method("mask", robust_threshold, "In doubt"))
     recipe = ["--recipe", "preview", "--set", "mask.method=robust_threshold", "--progress", "none"]
     assert main(["reconstruct", str(tmp_path), *scan, *recipe]) == 0
     assert "Note: The mask is a guess." in capsys.readouterr().err.splitlines()
