@@ -150,6 +150,23 @@ def test_a_node_is_exported_beside_its_own_file(volume, tmp_path):
     assert volume.GetStorageNode().GetFileName() == str(tmp_path / "own.nrrd")
 
 
+def test_a_panel_and_a_logic_set_up_the_mixin_that_they_derive_from(application, scene):
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic, ScriptedLoadableModuleWidget
+
+    class SomeLogic(ScriptedLoadableModuleLogic, slicer.util.VTKObservationMixin):
+        """As modules define them, without a call of the mixin's own constructor."""
+
+    class SomeWidget(ScriptedLoadableModuleWidget, slicer.util.VTKObservationMixin):
+        """The same for a panel."""
+
+    for observing in (SomeLogic(), SomeWidget()):
+        seen = []
+        observing.addObserver(scene, scene.NodeAddedEvent, lambda caller, event, seen=seen: seen.append(event))
+        scene.AddNewNodeByClass("vtkMRMLTextNode")
+        observing.removeObservers()
+        assert len(seen) == 1
+
+
 def test_modules_are_known_by_their_names(application):
     assert {"Volumes", "ThresholdScalarVolume"} <= set(slicer.util.moduleNames())
     assert slicer.util.getModuleLogic("Volumes") is slicer.modules.volumes.logic()

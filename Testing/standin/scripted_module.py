@@ -60,6 +60,7 @@ class ScriptedLoadableModuleWidget:
     def __init__(self, parent=None):
         import qt
 
+        super().__init__()  # of a mixin that the panel derives from as well
         self.moduleName = _module_name(self, "Widget")
         self.developerMode = False
         # Slicer calls setup() from here without a parent, before the fields of a derived class exist.
@@ -97,6 +98,7 @@ class ScriptedLoadableModuleLogic:
     """What the module can do without a panel, and its parameter node in `slicer.mrmlScene`."""
 
     def __init__(self, parent=None):
+        super().__init__()
         self.moduleName = _module_name(self, "Logic")
         self.isSingletonParameterNode = True
 
