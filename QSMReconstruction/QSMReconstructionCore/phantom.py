@@ -18,9 +18,10 @@ import scipy.ndimage
 
 from .acquisition import GAMMA_BAR, Acquisition, checked_echo_times
 from .anatomy import AIR, CENTRE, CSF, DURAL_FLUID, EYE, LABELS, RIGHT, TISSUES, VEIN, BandNoise, tissue_of, vein_paths
+from .cores import available_cores
 from .grid import Grid
 from .numerics.dipole import dipole_at
-from .numerics.fourier import available_cores, convolve_padded
+from .numerics.fourier import convolve_padded
 from .progress import Progress, no_progress, part_of
 
 __all__ = ["LABELS", "RIGHT", "Phantom", "head_phantom"]

@@ -13,8 +13,8 @@ import numpy as np
 import scipy
 
 from headless import opengl
+from QSMReconstructionCore.cores import available_cores
 from QSMReconstructionCore.io.staging import check_writable
-from QSMReconstructionCore.numerics.fourier import available_cores
 
 from .sections import SECTIONS, Bench
 from .tables import Table

@@ -102,12 +102,12 @@ def test_split_differences_are_cut_one_by_one_at_their_own_threshold():
     region[2:8, 1:7, 1:6] = True
     weights = np.where(differences_within(region), random.uniform(0.5, 2, (3, 9, 8, 7)), 0).astype(np.float32)
     x = random.standard_normal(region.shape, dtype=np.float32)
-    splits, divergence = SplitDifferences(region, (2.0, 1.0, 0.7), np.float32(0.3), weights), np.empty_like(x)
-    splits.update(x, divergence)
+    splits, pull = SplitDifferences(region, (2.0, 1.0, 0.7), np.float32(0.3), weights), np.empty_like(x)
+    splits.update(x, pull)
     slope = gradient(x, (2.0, 1.0, 0.7))
     shrunk = np.sign(slope) * np.maximum(np.abs(slope) - np.float32(0.3) * weights, 0)
-    expected = adjoint_gradient(2 * shrunk - slope, (2.0, 1.0, 0.7))
-    np.testing.assert_allclose(divergence, expected, atol=1e-5)
+    expected = adjoint_gradient(2 * (shrunk - slope), (2.0, 1.0, 0.7))
+    np.testing.assert_allclose(pull, expected, atol=1e-5)
 
 
 def test_a_jump_of_the_weights_lets_susceptibility_jump_there():

@@ -84,7 +84,7 @@ def test_a_harmonic_rest_of_the_background_is_taken_up():
 def test_iterations_settle_where_susceptibility_no_longer_changes():
     grid, mask, _, field = scene()
     padded = PaddedField.around(field, mask, grid, None, model_error=0.001)
-    solver = SplitInversion(padded, 100.0, SquaredMisfit(padded.data, padded.precision, field_penalty(padded)))
+    solver = SplitInversion(padded, 100.0, SquaredMisfit(*padded.measured, field_penalty(padded)))
     fractions = []
     iterated(solver, 0.01, 500, lambda fraction, _: fractions.append(fraction))
     assert 3 < len(fractions) < 100

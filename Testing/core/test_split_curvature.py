@@ -47,9 +47,9 @@ def test_the_slope_of_a_ramp_is_learned_and_then_costs_nothing():
     region[2:-2, 2:-2, 2:-2] = True
     x = np.where(region, 0.03 * np.arange(20.0), 0).astype(np.float32)
     splits = SplitCurvature(region, (1.0, 1.0, 1.0), np.float32(0.01), 3.0)
-    divergence = np.zeros_like(x)
+    pull = np.zeros_like(x)
     for _ in range(400):
-        splits.update(x, divergence)
+        splits.update(x, pull)
     middle = (slice(6, -6),) * 3
     np.testing.assert_allclose(splits.slope[2][middle], 0.03, atol=1e-3)
     assert np.abs(splits.multiplier[:, 6:-6, 6:-6, 6:-6]).max() < 1e-3

@@ -8,10 +8,11 @@ import numpy as np
 
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
+from ..numerics.corner_transform import CornerTransform
 from ..numerics.crop import bounding_box, uncropped
 from ..numerics.even_filter import EvenFilter
-from ..numerics.fourier import fast_shape, forward, inverse, inverse_by_slabs
-from ..numerics.sphere import sphere_spectrum, sphere_weights
+from ..numerics.fourier import fast_shape
+from ..numerics.sphere import sphere_filter, sphere_weights
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import LocalField
@@ -124,7 +125,7 @@ class _Lost:
 
 
 class _VaryingSpheres:
-    """The linear operator of V-SHARP on one mask: kernels and the voxels of each radius, found once.
+    """The linear operator of V-SHARP on one mask: the voxels of each radius, found once. Kernels are not kept.
 
     Attributes
     ----------
@@ -151,45 +152,33 @@ class _VaryingSpheres:
                 gains.append(np.sqrt(1 - 2 * middle + np.sum(shares.astype(np.float64) ** 2)))
         self._gains = np.array(gains, dtype=np.float32)
         self.valid = self.sphere > 0
-        self._find_kernels(progress)
-
-    def __getstate__(self) -> dict:
-        """A copy on disk goes without the kernels, by far the largest part; they are found again when needed."""
-        return {**vars(self), "means": None, "deconvolution": None}
 
     @property
     def noise_gain(self) -> np.ndarray:
         """Noise sd of the filtered field over that of the field: a sphere of few voxels has a noisy mean."""
         return self._gains[self.sphere]
 
-    def _find_kernels(self, progress: Progress) -> None:
-        self.means = []
-        for done, radius in enumerate(self.radii):
-            progress(done / len(self.radii), f"sphere of {radius:g} mm")
-            self.means.append(EvenFilter(sphere_spectrum(radius, self.shape, self.spacing), self.shape))
-        passed = 1 - self.means[0].values
-        division = np.divide(1, passed, out=np.zeros_like(passed), where=np.abs(passed) > self.threshold)
-        self.deconvolution = EvenFilter(division, self.shape)
-
     def local_field(self, field: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
         """Local field of a field, of which only the values in the mask count."""
-        if self.means is None:
-            self._find_kernels(no_progress)
-        inside = tuple(slice(0, n) for n in self.mask.shape)
-        padded = np.zeros(self.shape, dtype=np.float32)
-        np.copyto(padded[inside], field, where=self.mask)
-        spectrum = forward(padded)
-        # Now it takes the filtered field, each voxel with its own sphere.
-        filtered = padded[inside]
-        for done, (radius, mean) in enumerate(zip(self.radii, self.means)):
-            progress(done / (len(self.radii) + 1), f"sphere of {radius:g} mm")
-            for planes, means in inverse_by_slabs(mean.applied(spectrum), self.shape, len(field)):
-                means = means[(slice(None), *inside[1:])]
-                np.subtract(field[planes], means, out=filtered[planes], where=self.sphere[planes] == done + 1)
+        transform = CornerTransform(self.mask.shape, self.shape)
+        spectrum = transform.completed(transform.forward(np.where(self.mask, field, np.float32(0))))
+        filtered = np.zeros(self.mask.shape, dtype=np.float32)  # each voxel with its own sphere
+        for number, radius in enumerate(self.radii, 1):
+            progress((number - 1) / (len(self.radii) + 1), f"sphere of {radius:g} mm")
+            mean = sphere_filter(radius, self.shape, self.spacing)
+
+            def subtract(planes: slice, means: np.ndarray, number: int = number) -> None:
+                np.subtract(field[planes], means, out=filtered[planes], where=self.sphere[planes] == number)
+
+            transform.inverse_by_slabs(transform.filtered(spectrum, mean.at), subtract)
         del spectrum
-        filtered[~self.valid] = 0
         progress(len(self.radii) / (len(self.radii) + 1), "deconvolution")
-        spectrum = forward(padded)
-        del padded, filtered
-        self.deconvolution.applied(spectrum, out=spectrum)
-        return np.where(self.valid, inverse(spectrum, self.shape)[inside], np.float32(0))
+        lines = transform.forward(filtered)
+        deconvolution = self._deconvolution()
+        transform.multiply([lines], lambda spectra, some: [spectra[0] * deconvolution.at(some)])
+        return np.where(self.valid, transform.inverse(lines), np.float32(0))
+
+    def _deconvolution(self) -> EvenFilter:
+        passed = 1 - sphere_filter(self.radii[0], self.shape, self.spacing).values
+        division = np.divide(1, passed, out=np.zeros_like(passed), where=np.abs(passed) > self.threshold)
+        return EvenFilter(division, self.shape)

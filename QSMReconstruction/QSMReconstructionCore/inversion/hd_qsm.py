@@ -83,14 +83,14 @@ def hd_qsm(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
     penalty = field_penalty(padded)
+    data, precision = padded.measured
     start = absolute_iterations / (absolute_iterations + max_iterations)
-    solver = SplitInversion(padded, regularization**0.5, AbsoluteMisfit(padded.data, padded.precision, penalty))
+    solver = SplitInversion(padded, regularization**0.5, AbsoluteMisfit(data, precision, penalty))
     iterated(solver, 0.0, absolute_iterations, part_of(progress, 0.0, start, "absolute misfit"))
 
-    model = padded.convolved(solver.susceptibility)
-    discrepancy = np.where(padded.precision > 0, np.abs(model - padded.data), np.float32(0))
-    trusted = padded.precision * (1 - discrepancy / max(float(discrepancy.max()), 1e-12)) ** 2
-    solver.exchange(regularization, SquaredMisfit(padded.data, trusted, penalty))
+    discrepancy = np.where(precision > 0, np.abs(solver.model - data), np.float32(0))
+    trusted = precision * (1 - discrepancy / max(float(discrepancy.max()), 1e-12)) ** 2
+    solver.exchange(regularization, SquaredMisfit(data, trusted, penalty))
     return padded.whole(iterated(solver, tolerance, max_iterations, part_of(progress, start, 1.0, "squared misfit")))
 
 

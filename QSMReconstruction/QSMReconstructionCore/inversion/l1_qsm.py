@@ -84,7 +84,7 @@ def l1_qsm(
     padded = PaddedField.around(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
-    misfit = AbsoluteComplexMisfit(padded.data, padded.precision, phase_scale, field_penalty(padded))
+    misfit = AbsoluteComplexMisfit(*padded.measured, phase_scale, field_penalty(padded))
     solver = SplitInversion(padded, regularization, misfit)
     return padded.whole(iterated(solver, tolerance, max_iterations, progress))
 

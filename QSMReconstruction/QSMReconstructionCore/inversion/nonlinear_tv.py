@@ -82,7 +82,7 @@ def nonlinear_tv(
     padded = PaddedField.around(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
-    misfit = ComplexMisfit(padded.data, padded.precision, phase_scale, field_penalty(padded))
+    misfit = ComplexMisfit(*padded.measured, phase_scale, field_penalty(padded))
     solver = SplitInversion(padded, regularization, misfit)
     return padded.whole(iterated(solver, tolerance, max_iterations, progress))
 

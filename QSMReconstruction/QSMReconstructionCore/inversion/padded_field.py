@@ -114,6 +114,16 @@ class PaddedField:
         return tuple(slice(0, s.stop - s.start) for s in self.box)
 
     @property
+    def corner(self) -> tuple[slice, slice, slice]:
+        """Part of the arrays that holds the box and one voxel more along each axis, so that no line closes in it."""
+        return tuple(slice(0, s.stop - s.start + 1) for s in self.box)
+
+    @property
+    def measured(self) -> tuple[np.ndarray, np.ndarray]:
+        """Data and precision in the corner, as views."""
+        return self.data[self.corner], self.precision[self.corner]
+
+    @property
     def typical_precision(self) -> float:
         """Median of the precision where the field is known."""
         return float(np.median(self.precision[self.precision > 0]))
@@ -139,7 +149,7 @@ class PaddedField:
         return inverse(spectrum, self.shape)
 
     def whole(self, x: np.ndarray) -> np.ndarray:
-        """A padded volume back in the shape of the grid, 0 outside the mask."""
+        """A padded volume, or its corner, back in the shape of the grid, 0 outside the mask."""
         found = np.zeros(self.grid.shape, dtype=np.float32)
         found[self.box] = np.where(self.region[self.inside], x[self.inside], np.float32(0))
         return found

@@ -13,7 +13,7 @@ from ..numerics.split_gradient import SplitGradient
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from .padded_field import PaddedField
-from .splitting import gradient_threshold, laplacian_spectrum, relative_change
+from .splitting import gradient_threshold, laplacian_spectrum, relative_size
 
 
 def rts(
@@ -94,19 +94,21 @@ def rts(
     kept = np.float32(padded.typical_precision) * (np.abs(padded.dipole) > threshold)
     normal = kept + penalty * laplacian_spectrum(padded)
     normal[0, 0, 0] = np.inf
-    wanted = forward(first)
-    wanted *= kept
+    # What the spectrum of x still lacks of that of x1; x starts from 0.
+    lacking = forward(first)
+    lacking *= kept
     gradients = SplitGradient(padded.region, padded.grid.spacing, gradient_threshold(padded))
-    divergence = np.zeros(padded.shape, dtype=np.float32)
-    susceptibility = first
+    pull, susceptibility = np.zeros_like(first), np.zeros_like(first)
     for iteration in range(max_iterations):
-        spectrum = forward(divergence)
+        spectrum = forward(pull)
         spectrum *= penalty
-        spectrum += wanted
+        spectrum += lacking
         spectrum /= normal
-        previous, susceptibility = susceptibility, inverse(spectrum, padded.shape)
-        gradients.update(susceptibility, divergence)
-        change = relative_change(previous, susceptibility, padded.region)
+        lacking -= kept * spectrum
+        step = inverse(spectrum, padded.shape)
+        susceptibility += step
+        gradients.update(susceptibility, pull)
+        change = relative_size(step, susceptibility, padded.region)
         done = 0.3 + 0.7 * (iteration + 1) / max_iterations
         progress(done, f"iteration {iteration + 1}, change {100 * change:.1f} %")
         if change < tolerance:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
 
-from ..numerics.fourier import forward, frequencies, inverse
+from ..cores import of_slabs
+from ..numerics.corner_transform import CornerTransform
+from ..numerics.fourier import frequencies
 from ..numerics.split_curvature import SplitCurvature
 from ..numerics.split_gradient import SplitGradient
 from ..progress import Progress
@@ -16,6 +19,9 @@ from .padded_field import PaddedField
 #: Jump between neighbouring voxels, in ppm, at which the split gradient starts to differ from zero. It sets the speed
 #: of convergence, not the solution; 0.01 ppm is the contrast of neighbouring tissues.
 _JUMP = 0.01
+
+#: Planes of which norms are taken at once: no copy of all voxels of a region is made.
+_SLAB = 16
 
 #: Penalty of the split field relative to the median precision of the data: again speed only.
 _FIELD_PENALTY = 0.3
@@ -44,8 +50,12 @@ class SplitInversion:
     """Minimises misfit(D x) + lambda sum_region |grad x| by the alternating direction method of multipliers.
 
     The splits are z1 = grad x and z2 = D x. All that the solver needs of the data term is the new multiplier of the
-    field: for v = D x + u2 it is u2 = v - z2, where z2 minimises misfit(z) + penalty/2 ||z - v||^2, with the penalty of
-    `field_penalty`. The next x then has to fit v - 2 u2. One iteration takes two pairs of Fourier transforms.
+    field: for v = D x + u2 it is u2' = v - z2, where z2 minimises misfit(z) + penalty/2 ||z - v||^2, with the penalty
+    of `field_penalty`. The next x then has to fit v - 2 u2', which differs from D x by u2 - 2 u2'; likewise for the
+    gradient. So each iteration solves for the change of x that these differences ask for. They are 0 outside the box of
+    the region, and only there x and D x are kept: sources around it are known by what they do inside.
+
+    One iteration takes two pairs of Fourier transforms.
 
     Parameters
     ----------
@@ -54,9 +64,14 @@ class SplitInversion:
     regularization : float
         Lambda in mm/ppm.
     multiplier : callable
-        Takes v, which it may overwrite, and returns the new u2.
+        Takes v, of the shape of `field.measured`, which it may overwrite, and returns u2'.
     gradients : SplitGradient or SplitCurvature, optional
-        The split gradient, that of total variation unless given.
+        The split gradient in `field.corner`, that of total variation unless given.
+
+    Attributes
+    ----------
+    susceptibility, model : ndarray, float32
+        x and D x in `field.corner`. Values of x outside the region are of no use.
     """
 
     def __init__(
@@ -67,12 +82,15 @@ class SplitInversion:
         gradients: SplitGradient | SplitCurvature | None = None,
     ) -> None:
         self.field = field
-        self.gradients = gradients or SplitGradient(field.region, field.grid.spacing, gradient_threshold(field))
+        self.region = field.region[field.corner]
+        self.gradients = gradients or SplitGradient(self.region, field.grid.spacing, gradient_threshold(field))
         self.exchange(regularization, multiplier)
-        self.divergence = np.zeros(field.shape, dtype=np.float32)
-        self.multiplier = self.of_field(np.zeros(field.shape, dtype=np.float32))
-        self.target = -2 * self.multiplier
-        self.susceptibility = np.zeros(field.shape, dtype=np.float32)
+        self.transform = CornerTransform(self.region.shape, field.shape)
+        self.susceptibility, self.model, self.gradient_pull = (
+            np.zeros(self.region.shape, dtype=np.float32) for _ in range(3)
+        )
+        self.multiplier = self.of_field(np.zeros(self.region.shape, dtype=np.float32))
+        self.field_pull = -2 * self.multiplier
 
     def exchange(self, regularization: float, multiplier: Callable[[np.ndarray], np.ndarray]) -> None:
         """Go on with another regularization and data term from where the iterations stand."""
@@ -89,39 +107,46 @@ class SplitInversion:
         Parameters
         ----------
         correct : callable, optional
-            Takes the susceptibility before the iteration and changes the data accordingly; called when little memory is
-            held.
+            Takes D x before the iteration, in `field.corner`, and changes the data accordingly.
         """
-        # Each transform makes a new array, so what it came from is let go at once: a volume is 100 MB or more in high
-        # resolution, and a third of all that an iteration needs would lie idle.
-        spectrum = forward(self.divergence)
-        self.divergence = None
-        spectrum *= self.gradient_penalty
-        field_spectrum = forward(self.target)
-        self.target = None
-        field_spectrum *= self.field.dipole
-        field_spectrum *= np.float32(_FIELD_PENALTY)
-        spectrum += field_spectrum
-        del field_spectrum
-        spectrum *= self.inverse_normal
         if correct is not None:
-            correct(self.susceptibility)
-        field_spectrum = spectrum * self.field.dipole
-        previous, self.susceptibility = self.susceptibility, inverse(spectrum, self.field.shape)
-        del spectrum
-        change = relative_change(previous, self.susceptibility, self.field.region)
-        self.divergence = previous
-        self.gradients.update(self.susceptibility, self.divergence)
+            correct(self.model)
+        lines, field_lines = self.transform.forward(self.gradient_pull), self.transform.forward(self.field_pull)
+        self.transform.multiply((lines, field_lines), self._change)
+        # From here on, the steps take the place of the pulls, and these that of the steps.
+        self.transform.inverse(lines, out=self.gradient_pull)
+        del lines
+        with ThreadPoolExecutor(1) as beside:
+            change = beside.submit(self._move, self.gradient_pull)
+            self.transform.inverse(field_lines, out=self.field_pull)
+            del field_lines
+            self._fit(self.field_pull)
+            return change.result()
 
-        model = inverse(field_spectrum, self.field.shape)
-        del field_spectrum
-        self.multiplier += model
-        self.target = model
-        np.copyto(self.target, self.multiplier)
-        self.multiplier = self.of_field(self.multiplier)
-        self.target -= self.multiplier
-        self.target -= self.multiplier
+    def _change(self, pulls: Sequence[np.ndarray], some: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Spectra of the changes of x and D x that the pulls of gradient and field ask for."""
+        change, of_field = pulls
+        dipole = self.field.dipole[:, some]
+        change *= self.gradient_penalty
+        of_field *= dipole
+        of_field *= np.float32(_FIELD_PENALTY)
+        change += of_field
+        change *= self.inverse_normal[:, some]
+        return change, np.multiply(change, dipole, out=of_field)
+
+    def _move(self, step: np.ndarray) -> float:
+        """Change susceptibility and split gradient by a step, which is overwritten. Returns the relative change."""
+        self.susceptibility += step
+        change = relative_size(step, self.susceptibility, self.region)
+        self.gradients.update(self.susceptibility, step)
         return change
+
+    def _fit(self, step: np.ndarray) -> None:
+        """Change the field of susceptibility by a step, which is overwritten, and split it anew."""
+        self.model += step
+        self.field_pull, self.multiplier = self.multiplier, self.of_field(np.add(self.multiplier, self.model, out=step))
+        self.field_pull -= self.multiplier
+        self.field_pull -= self.multiplier
 
 
 class Solver(Protocol):
@@ -134,7 +159,7 @@ class Solver(Protocol):
 
 
 def iterated(solver: Solver, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
-    """Iterate until susceptibility changes by less than `tolerance`, and return it in the padded shape."""
+    """Iterate until susceptibility changes by less than `tolerance`, and return it as the solver keeps it."""
     for iteration in range(max_iterations):
         change = solver.iterate()
         progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
@@ -146,8 +171,17 @@ def iterated(solver: Solver, tolerance: float, max_iterations: int, progress: Pr
 def relative_change(previous: np.ndarray, current: np.ndarray, region: np.ndarray) -> float:
     """Norm of the difference over the norm of the current values, inside the region. Overwrites `previous`."""
     previous -= current
-    size = np.linalg.norm(current[region])
-    return float(np.linalg.norm(previous[region]) / max(size, 1e-12))
+    return relative_size(previous, current, region)
+
+
+def relative_size(step: np.ndarray, current: np.ndarray, region: np.ndarray) -> float:
+    """Norm of a step over the norm of the values that it led to, inside the region."""
+
+    def squares(planes: slice) -> list[float]:
+        return [float(np.linalg.norm(values[planes][region[planes]])) ** 2 for values in (step, current)]
+
+    changed, whole = np.sqrt(np.sum(of_slabs(squares, len(region), _SLAB), axis=0))
+    return float(changed / max(whole, 1e-12))
 
 
 class SquaredMisfit:

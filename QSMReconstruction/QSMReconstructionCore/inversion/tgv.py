@@ -91,7 +91,7 @@ def tgv(
     padded = PaddedField.around(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
-    misfit = ComplexMisfit(padded.data, padded.precision, phase_scale, field_penalty(padded))
-    gradients = SplitCurvature(padded.region, grid.spacing, gradient_threshold(padded), slope_length)
+    misfit = ComplexMisfit(*padded.measured, phase_scale, field_penalty(padded))
+    gradients = SplitCurvature(padded.region[padded.corner], grid.spacing, gradient_threshold(padded), slope_length)
     solver = SplitInversion(padded, regularization, misfit, gradients)
     return padded.whole(iterated(solver, tolerance, max_iterations, progress))

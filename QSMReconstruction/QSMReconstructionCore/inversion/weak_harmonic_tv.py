@@ -161,16 +161,17 @@ class WeakHarmonicSolver:
         harmonic = field.region if harmonic is None else harmonic
         self.strictness = np.where(harmonic, np.float32(strictness), np.float32(0))
         self.gradients = gradients or SplitGradient(field.region, field.grid.spacing, threshold)
-        self.divergence, self.curvature, self.of_laplacian, self.susceptibility, self.harmonic = (
+        self.pull, self.curvature, self.of_laplacian, self.susceptibility, self.harmonic = (
             np.zeros(field.shape, dtype=np.float32) for _ in range(5)
         )
+        self.spectrum = np.zeros(self.laplacian.shape, dtype=np.complex64)
         self.multiplier = self.misfit(np.zeros(field.shape, dtype=np.float32))
         self.target = -2 * self.multiplier
 
     def iterate(self) -> float:
         """One iteration. Returns the relative change of susceptibility inside the mask."""
         shape, dipole = self.field.shape, self.field.dipole
-        gradient = self.gradient_penalty * forward(self.divergence)
+        gradient = self.gradient_penalty * (self.laplacian * self.spectrum + forward(self.pull))
         harmonic = self.laplacian_penalty * self.laplacian * forward(self.curvature)
         squared_gradient = self.gradient_penalty * self.laplacian
         squared_laplacian = self.laplacian_penalty * self.laplacian**2
@@ -185,11 +186,12 @@ class WeakHarmonicSolver:
         x = (gradient - dipole * residual) / squared_gradient
         h = (harmonic - residual) / squared_laplacian
         x[0, 0, 0], h[0, 0, 0] = 0, mean
+        self.spectrum = x.copy()
 
         previous = self.susceptibility
         model = inverse(dipole * x + h, shape)
         self.susceptibility = inverse(x, shape)
-        self.gradients.update(self.susceptibility, self.divergence)
+        self.gradients.update(self.susceptibility, self.pull)
 
         v = inverse(self.laplacian * h, shape)
         v += self.of_laplacian

@@ -110,7 +110,7 @@ def weighted_tv(
     the noise. Gradients at edges of the magnitude cost nothing. Neither do those that leave the mask, so sources there
     take up residual background, which would otherwise become shading inside. Solved by the alternating direction method
     of multipliers with z1 = grad x and z2 = D x; each iteration takes two pairs of Fourier transforms, each correction
-    one more and those of `lost`.
+    those of `lost`.
 
     With `lost`, the data move toward f + lost(D x) every few iterations, with overrelaxation, so that in the end it is
     what background removal leaves of D x that fits the field. Each correction also brings back shading, which the field
@@ -153,12 +153,15 @@ class _Solver:
     ) -> None:
         self.padded, self.field, self.lost = padded, field, lost
         self.known = padded.precision[padded.inside] > 0
-        misfit = SquaredMisfit(padded.data, padded.precision, field_penalty(padded))
-        gradients = SplitGradient(padded.region, padded.grid.spacing, gradient_threshold(padded), penalized)
+        misfit = SquaredMisfit(*padded.measured, field_penalty(padded))
+        gradients = SplitGradient(
+            padded.region[padded.corner], padded.grid.spacing, gradient_threshold(padded),
+            penalized[(slice(None), *padded.corner)],
+        )
         self.inversion = SplitInversion(padded, regularization, misfit, gradients)
 
     def solved(self, interval: int, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
-        """Susceptibility in the padded shape, corrected every `interval` iterations; 0 never corrects."""
+        """Susceptibility in the corner, corrected every `interval` iterations; 0 never corrects."""
         due = False
         for iteration in range(max_iterations):
             change = self.inversion.iterate(self._put_back if due else None)
@@ -168,11 +171,11 @@ class _Solver:
                 break
         return self.inversion.susceptibility
 
-    def _put_back(self, estimate: np.ndarray) -> None:
+    def _put_back(self, model: np.ndarray) -> None:
         """Move the data toward what was measured and what background removal takes from the field of an estimate."""
         padded = self.padded
         data = padded.data[padded.inside]
-        step = self.lost(padded.whole(padded.convolved(estimate)))[padded.box]  # of a volume that is nobody else's
+        step = self.lost(padded.whole(model))[padded.box]  # of a volume that is nobody else's
         step += self.field[padded.box]
         step -= data
         step *= _OVERRELAXATION

@@ -20,21 +20,14 @@ class EvenFilter:
 
     def __init__(self, transfer: np.ndarray, shape: tuple[int, int, int]) -> None:
         k, j = shape[:2]
-        self.values = transfer[: k // 2 + 1, : j // 2 + 1].copy()
-        self._parts = [
-            ((here_k, here_j), (there_k, there_j))
-            for here_k, there_k in _both_signs(k) for here_j, there_j in _both_signs(j)
-        ]  # fmt: skip
+        self.values = np.array(transfer[: k // 2 + 1, : j // 2 + 1], order="C")
+        self._rows, self._columns = _positive(k), _positive(j)
 
-    def applied(self, spectrum: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """The spectrum of a filtered volume from that of the volume; `out` may be the spectrum itself."""
-        out = np.empty_like(spectrum) if out is None else out
-        for here, there in self._parts:
-            np.multiply(spectrum[here], self.values[there], out=out[here])
-        return out
+    def at(self, some: slice) -> np.ndarray:
+        """The transfer function at some frequencies along j, and at all others."""
+        return self.values[self._rows[:, None], self._columns[some]]
 
 
-def _both_signs(n: int) -> tuple[tuple[slice, slice], ...]:
-    """Where the frequencies of an axis of length n lie, and the non-negative ones of the same size."""
-    rest = n - (n // 2 + 1)
-    return (slice(0, n // 2 + 1), slice(None)), (slice(n // 2 + 1, n), slice(rest, 0, -1))
+def _positive(n: int) -> np.ndarray:
+    """For each frequency of an axis of length n, which of the non-negative ones has its size."""
+    return np.minimum(np.arange(n), n - np.arange(n))

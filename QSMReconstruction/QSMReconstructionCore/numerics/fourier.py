@@ -6,7 +6,6 @@ in cycles per mm along (k, j, i).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,17 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
+from ..cores import available_cores
 from ..progress import Progress, no_progress
-
-#: Planes that are transformed at once where no whole volume is wanted.
-_SLAB = 16
-
-
-def available_cores() -> int:
-    """Number of processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass
@@ -63,8 +53,8 @@ def counted_ffts() -> Iterator[FourierCount]:
     Yields
     ------
     FourierCount
-        Grows while the block runs; enclosing counts grow with it. `convolve_padded` is not counted: no method of a
-        reconstruction calls it.
+        Grows while the block runs; enclosing counts grow with it. A transform of a corner counts as that of the padded
+        volume. `convolve_padded` is not counted: no method of a reconstruction calls it.
     """
     count = FourierCount()
     token = _COUNTS.set((*_COUNTS.get(), count))
@@ -74,7 +64,8 @@ def counted_ffts() -> Iterator[FourierCount]:
         _COUNTS.reset(token)
 
 
-def _counted(shape: tuple[int, int, int]) -> None:
+def count_transform(shape: tuple[int, int, int]) -> None:
+    """Count a transform of `shape` in every block of `counted_ffts` around."""
     for count in _COUNTS.get():
         count.transforms += 1
         count.voxels += int(np.prod(shape))
@@ -82,44 +73,17 @@ def _counted(shape: tuple[int, int, int]) -> None:
 
 def forward(volume: np.ndarray) -> np.ndarray:
     """Real Fourier transform over all three axes."""
-    _counted(volume.shape)
+    count_transform(volume.shape)
     return scipy.fft.rfftn(volume, workers=available_cores())
 
 
 def inverse(spectrum: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """Inverse of `forward` for a volume of `shape`. The spectrum may be overwritten."""
-    _counted(shape)
+    count_transform(shape)
     # Axis by axis, because the transform of all three at once copies the spectrum first.
     cores = available_cores()
     spectrum = scipy.fft.ifftn(spectrum, axes=(0, 1), workers=cores, overwrite_x=True)
     return scipy.fft.irfft(spectrum, n=shape[2], axis=2, workers=cores, overwrite_x=True)
-
-
-def inverse_by_slabs(
-    spectrum: np.ndarray, shape: tuple[int, int, int], planes: int
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """As `inverse`, but only the first planes along k, a few at a time: no volume is made.
-
-    Parameters
-    ----------
-    spectrum : ndarray, complex64
-        Overwritten.
-    shape : (int, int, int)
-        Of the volume.
-    planes : int
-        How many of its planes are wanted.
-
-    Yields
-    ------
-    (slice, ndarray)
-        Which planes, and their values.
-    """
-    _counted(shape)
-    cores = available_cores()
-    spectrum = scipy.fft.ifftn(spectrum, axes=(0, 1), workers=cores, overwrite_x=True)
-    for start in range(0, planes, _SLAB):
-        slab = slice(start, min(start + _SLAB, planes))
-        yield slab, scipy.fft.irfft(spectrum[slab], n=shape[2], axis=2, workers=cores)
 
 
 def fast_shape(shape: tuple[int, int, int], padding: tuple[int, int, int] = (0, 0, 0)) -> tuple[int, int, int]:

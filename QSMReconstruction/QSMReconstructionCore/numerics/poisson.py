@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import scipy.fft
 
+from ..cores import available_cores
 from ..progress import Progress, no_progress
-from .fourier import available_cores
 
 #: What a volume meets at its border: itself mirrored (cosine transform), or its other side (Fourier transform).
 BOUNDARIES = {"reflecting": "Reflecting", "periodic": "Periodic"}

@@ -18,10 +18,10 @@ class SplitCurvature:
     """The splits of total generalized variation, min over v of sum |grad x - v| + c sum |sym grad v|.
 
     A drop-in for `SplitGradient`, which is the limit of large c. The multipliers u1 of grad x - v and u0 of sym grad v
-    are all that is stored besides v: for a = grad x - v + u1, shrinking gives u1 = a min(1, t / |a|) and
-    z1 - u1 = a - 2 u1. The slope v takes one step down the gradient of its quadratic problem each time, with the
-    extrapolated multipliers that make this the step of a primal-dual method. Differences that cross the border of the
-    region are not penalised.
+    are all that is stored besides v: for a = grad x - v + u1, shrinking gives u1' = a min(1, t / |a|) and
+    z1 - u1' = a - 2 u1', which with v differs from grad x inside the region only. The slope v takes one step down the
+    gradient of its quadratic problem each time, with the extrapolated multipliers that make this the step of a
+    primal-dual method. Differences that cross the border of the region are not penalised.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ class SplitCurvature:
         self.bend_multiplier = np.zeros((6, *shape), dtype=np.float32)
         self.slope = np.zeros((3, *shape), dtype=np.float32)
 
-    def update(self, x: np.ndarray, divergence: np.ndarray) -> None:
-        """Update slope and multipliers for x, and write the adjoint gradient of z1 - u1 + v into `divergence`."""
+    def update(self, x: np.ndarray, pull: np.ndarray) -> None:
+        """Update slope and multipliers for x, and write the adjoint gradient of z1 - u1 + v - grad x into `pull`."""
         split = gradient(x, self.spacing)
         change = np.empty_like(self.slope)
         split -= self.slope
@@ -66,7 +66,7 @@ class SplitCurvature:
         np.multiply(split, self.within, out=self.multiplier)
         _limit(self.multiplier, self.threshold, (1, 1, 1))
         change -= 2 * self.multiplier
-        split -= 2 * self.multiplier
+        np.copyto(split, change)
 
         bend = symmetric_gradient(self.slope, self.spacing)
         bend += self.bend_multiplier
@@ -80,8 +80,8 @@ class SplitCurvature:
         change *= self.within
         change *= self.step
         self.slope -= change
-        split += self.slope
-        np.copyto(divergence, adjoint_gradient(split, self.spacing))
+        split -= change
+        np.copyto(pull, adjoint_gradient(split, self.spacing))
 
 
 def symmetric_gradient(v: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
+from ..cores import of_slabs
 from .crop import bounding_box
-from .fourier import available_cores
 from .gradient import differences_within
+
+#: Planes that a thread works on at once: some ten volumes of a slab fit into the cache of a core.
+_SLAB = 2
 
 
 class SplitGradient:
     """The split variable z1 = grad x of the total variation and its multiplier, updated slab by slab.
 
-    The multiplier is all that is stored: with v = grad x + u, shrinking gives u = v min(1, t / |v|) and z - u = v - 2u.
-    Differences that cross the border of the region are not penalised: there u = 0. The same holds for differences that
-    `penalized`, of shape (3, k, j, i), leaves out. So the multiplier is stored in the box of the region.
+    The multiplier is all that is stored: with v = grad x + u, shrinking gives u' = v min(1, t / |v|), and z - u' =
+    v - 2 u' differs from grad x by u - 2 u', in the box of the region only. Differences that cross the border of the
+    region or of the volume are not penalised: there u = 0. The same holds for differences that `penalized`, of shape
+    (3, k, j, i), leaves out.
     """
 
     def __init__(
@@ -32,61 +34,42 @@ class SplitGradient:
         self.box = bounding_box(region | penalized.any(axis=0))
         self.penalized = np.ascontiguousarray(penalized[(slice(None), *self.box)])
         self.multiplier = np.zeros(self.penalized.shape, dtype=np.float32)
-        self.slabs = [slice(s, min(s + 8, region.shape[0])) for s in range(0, region.shape[0], 8)]
 
-    def update(self, x: np.ndarray, divergence: np.ndarray) -> None:
-        """Update the multiplier for x, and write the adjoint gradient of z - u into `divergence`."""
-        with ThreadPoolExecutor(available_cores()) as pool:
-            edges = list(pool.map(lambda slab: self._update_slab(x, divergence, slab), self.slabs))
-        for slab, edge in zip(self.slabs, edges):
-            divergence[slab.stop % x.shape[0]] += edge
+    def update(self, x: np.ndarray, pull: np.ndarray) -> None:
+        """Update the multiplier for x, and write the adjoint gradient of z - u - grad x into `pull`."""
+        x, inside = x[self.box], pull[self.box]
+        pull.fill(0)
+        edges = of_slabs(lambda planes: self._update_slab(x, inside, planes), len(x), _SLAB)
+        for start, edge in zip(range(_SLAB, len(x), _SLAB), edges):
+            inside[start] += edge
 
-    def _update_slab(self, x: np.ndarray, divergence: np.ndarray, slab: slice) -> np.ndarray:
-        following = slab.stop % x.shape[0]
-        here = x[slab]
-        split = np.empty((3, *here.shape), dtype=np.float32)
-        np.subtract(here[1:], here[:-1], out=split[0, :-1])
-        np.subtract(x[following], here[-1], out=split[0, -1])
-        for axis in (1, 2):
-            ahead, back, last, first = (
-                [slice(None)] * axis + [s] for s in (slice(1, None), slice(None, -1), slice(-1, None), slice(0, 1))
-            )
-            for target, source in ((back, ahead), (last, first)):
-                np.subtract(here[tuple(source)], here[tuple(target)], out=split[axis][tuple(target)])
-        for axis, h in enumerate(self.spacing):
-            split[axis] /= h
-        self._shrink(split, slab)
+    def _update_slab(self, x: np.ndarray, pull: np.ndarray, planes: slice) -> np.ndarray:
+        """Update one slab of the box, and return the pull that it has on the next plane."""
+        here, multiplier = x[planes], self.multiplier[:, planes]
+        split = np.zeros(multiplier.shape, dtype=np.float32)
+        following = x[planes.start + 1 : planes.stop + 1]
+        np.subtract(following, here[: len(following)], out=split[0, : len(following)])
+        np.subtract(here[:, 1:], here[:, :-1], out=split[1, :, :-1])
+        np.subtract(here[:, :, 1:], here[:, :, :-1], out=split[2, :, :, :-1])
+        for part, h in zip(split, self.spacing):
+            part /= h
+        split += multiplier
+        split *= self.penalized[:, planes]
+        self._shorten(split, planes)
+        apart = multiplier - split
+        apart -= split
+        np.copyto(multiplier, split)
 
         # Adjoint of the forward difference: (d[-1] - d[0]) / h.
-        out = divergence[slab]
-        split[0] /= self.spacing[0]
-        np.negative(split[0], out=out)
-        out[1:] += split[0, :-1]
-        edge = split[0, -1].copy()
-        for axis in (1, 2):
-            part = split[axis]
-            part /= self.spacing[axis]
+        for part, h in zip(apart, self.spacing):
+            part /= h
+        out = pull[planes]
+        for part in apart:
             out -= part
-            ahead, back, last, first = (
-                [slice(None)] * axis + [s] for s in (slice(1, None), slice(None, -1), slice(-1, None), slice(0, 1))
-            )
-            out[tuple(ahead)] += part[tuple(back)]
-            out[tuple(first)] += part[tuple(last)]
-        return edge
-
-    def _shrink(self, split: np.ndarray, slab: slice) -> None:
-        """Update the multiplier from the gradient in a slab, which becomes z - u."""
-        planes, *sides = self.box
-        start, stop = max(slab.start, planes.start), min(slab.stop, planes.stop)
-        if start >= stop:
-            return
-        inside = split[(slice(None), slice(start - slab.start, stop - slab.start), *sides)]
-        own = slice(start - planes.start, stop - planes.start)
-        multiplier = self.multiplier[:, own]
-        inside += multiplier
-        np.multiply(inside, self.penalized[:, own], out=multiplier)
-        self._shorten(multiplier, own)
-        inside -= 2 * multiplier
+        out[1:] += apart[0, :-1]
+        out[:, 1:] += apart[1, :, :-1]
+        out[:, :, 1:] += apart[2, :, :, :-1]
+        return apart[0, -1]
 
     def _shorten(self, multiplier: np.ndarray, slab: slice) -> None:
         """Cut the vectors of a slab of the multiplier, counted in its box, down to the threshold."""
