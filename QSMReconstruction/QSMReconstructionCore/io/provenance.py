@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import __version__
+from ..cores import on_all_cores
 from .nifti import write_nifti
 from .staging import staged_folder
 
@@ -101,10 +102,12 @@ def write_reconstruction(
     paths = {output.name: output_path(output, extension, bids) for output in there}
     recipe, verdicts = (output_path(output, ".json", bids) for output in (RECIPE, VERDICTS))
     with staged_folder(out, output_patterns(bids)) as stage:
+        for path in paths.values():
+            (stage / path).parent.mkdir(parents=True, exist_ok=True)
+        on_all_cores(  # one compresses one map at a time
+            lambda output: write_nifti(stage / paths[output.name], maps[output.name], reconstruction.grid), there
+        )
         for output in there:
-            path = stage / paths[output.name]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_nifti(path, maps[output.name], reconstruction.grid)
             about = {"Description": output.description}
             if output.unit:
                 about["Units"] = output.unit
@@ -169,7 +172,10 @@ def provenance_of(
         "Recipe": {stage: dict(chosen) for stage, chosen in reconstruction.recipe.stages.items()},
         "Versions": versions(),
         "InputIdentity": reconstruction.input_identity,
-        "InputFiles": [{"Path": _name(Path(path), root), "SHA256": file_hash(path)} for path in files],
+        "InputFiles": [
+            {"Path": _name(Path(path), root), "SHA256": digest}
+            for path, digest in zip(files, on_all_cores(file_hash, files))
+        ],
         "FactSources": dict(acquisition.sources),
         "Notes": list(reconstruction.notes),
         "Verdicts": {verdict.name: verdict.level for verdict in reconstruction.verdicts},

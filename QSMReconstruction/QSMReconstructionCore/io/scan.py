@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..acquisition import Acquisition, checked_echo_times, checked_mask
+from ..cores import on_all_cores
 from ..grid import Grid
 from .complex_parts import magnitude_and_phase
 from .nifti import read_header, read_nifti
@@ -114,10 +115,12 @@ def read_scan(
     manufacturer = str(protocol.get("Manufacturer", ""))
     vendor = vendor_named(manufacturer)
     sources["phase_sign"] = sign_source(vendor)
-    values = {name: _values(paths, grid) for name, paths in parts.items() if name != "phase"}
+    read = _read_together(parts)
+    values = {name: _joined(read.pop(name), grid) for name in parts if name != "phase"}
     if "phase" in parts:
-        stored = [read_nifti(path, stored=True)[0] for path in parts["phase"]]
-        values["phase"], sources["phase"] = phase_in_radians([headers[p] for p in parts["phase"]], stored, manufacturer)
+        values["phase"], sources["phase"] = phase_in_radians(
+            [headers[path] for path in parts["phase"]], read.pop("phase"), manufacturer
+        )
     else:
         values["magnitude"], values["phase"] = magnitude_and_phase(values.pop("real"), values.pop("imaginary"))
         if vendor in OPPOSITE_SIGN:
@@ -182,8 +185,17 @@ def _given_parts(**given: Sequence[str | os.PathLike]) -> dict[str, list[Path]]:
     return {name: files[name] for name in pair}
 
 
-def _values(paths: Sequence[Path], grid: Grid) -> np.ndarray:
-    return np.concatenate([read_nifti(path)[0].reshape(-1, *grid.shape) for path in paths])
+def _read_together(parts: dict[str, list[Path]]) -> dict[str, list[np.ndarray]]:
+    """What the files of each part hold, of the phase as stored: a file on each core, because most are compressed."""
+    jobs = [(path, name == "phase") for name, paths in parts.items() for path in paths]
+    arrays = iter(on_all_cores(lambda job: read_nifti(job[0], stored=job[1])[0], jobs))
+    return {name: [next(arrays) for _ in paths] for name, paths in parts.items()}
+
+
+def _joined(arrays: list[np.ndarray], grid: Grid) -> np.ndarray:
+    """All volumes in one array; those of a single file need no copy."""
+    volumes = [array.reshape(-1, *grid.shape) for array in arrays]
+    return volumes[0] if len(volumes) == 1 else np.concatenate(volumes)
 
 
 def check_is_echo_phase(path: Path, facts: dict) -> None:
