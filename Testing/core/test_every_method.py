@@ -20,9 +20,11 @@ from QSMReconstructionCore.progress import Cancelled
 #: that the ways in the two precisions part. They are compared over the first steps here, and by their error below.
 FIRST_STEPS = {
     "pdf": {"max_iterations": 5},
-    "iharperella": {"max_iterations": 5},
     "tfi": {"max_iterations": 1, "inner_iterations": 5},
 }
+
+#: A background as large, but equations that are not singular: compared where the methods end by themselves.
+TO_THE_END = ("iharperella", "harperella")
 
 
 def few_steps(found):
@@ -36,7 +38,7 @@ def norm(volume):
 
 @pytest.mark.parametrize("found", every())
 def test_single_precision_stays_near_double_precision(found):
-    steps = few_steps(found)
+    steps = {} if found.name in TO_THE_END else few_steps(found)
     single = volume_of(inputs().run(found, **steps))
     with double_precision():
         double = volume_of(doubled(inputs()).run(found, **steps))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..acquisition import checked_mask, checked_volume
 from ..grid import Grid
-from ..numerics.conjugate_gradients import conjugate_gradients
+from ..numerics.conjugate_gradients import conjugate_gradients, largest_eigenvalue
 from ..numerics.crop import bounding_box
 from ..numerics.fourier import forward, inverse
 from ..parameter import Parameter
@@ -27,8 +27,8 @@ def iharperella(
     weights: np.ndarray | None = None,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 20.0,
     peel: Annotated[int, Parameter("Layers of voxels left out of the result", range=(0, 20))] = 1,
-    tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-3,
-    max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 100,
+    tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-4,
+    max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 150,
     residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
     residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
@@ -74,11 +74,13 @@ def iharperella(
     Notes
     -----
     The local field is that of a Laplacian which is the field's own inside the mask and q around it, in a periodic
-    volume: f_L = laplacian^-1 (laplacian f + q), with the q that minimises ||W f_L||^2, W = 1 / noise. Sources outside
-    have no Laplacian inside, so that they leave no trace. The published method takes the Laplacian from the wrapped
-    phase, sin and cos; of a field that is unwrapped without errors it is the same. Solved by conjugate gradients on the
-    normal equations, each voxel of q scaled by the size of its weighted field. Two pairs of Fourier transforms of the
-    widened volume for each iteration and five more.
+    volume: f_L = laplacian^-1 (laplacian f + q), with the q that minimises ||W f_L||^2 + mu sum_v w_v^2 q_v^2, W = 1 /
+    noise and w_v the size of the weighted field of q in voxel v. Sources outside have no Laplacian inside, so that they
+    leave no trace. The published method takes the Laplacian from the wrapped phase, sin and cos; of a field that is
+    unwrapped without errors it is the same. It has no second term either, without which rounding decides which of many
+    q is found: single and double precision were 5 % apart. Solved by conjugate gradients on the normal equations, each
+    voxel of q scaled by the size of its weighted field. Two pairs of Fourier transforms of the widened volume for each
+    iteration and 17 more.
 
     References
     ----------
@@ -91,7 +93,7 @@ def iharperella(
     trusted = trusted_voxels(mask[box], weights[box])
     valid = without_layers(trusted, peel)
     progress(0.0, "size of the field of each voxel")
-    completion = _Completion(trusted, weights[box], grid, margin)
+    completion = _Completion(trusted, weights[box], grid, margin, progress)
     progress(0.0, "Laplacian of the field")
     known = completion.laplacian(np.where(trusted, field[box], np.float32(0)))
     right = completion.adjoint(completion.field(known))
@@ -112,16 +114,26 @@ def iharperella(
 #: Voxels of the Laplacian whose scale would exceed that of those next to the mask by more than this share it.
 _LARGEST_SCALE = 100.0
 
+#: Weight of the penalty relative to the largest eigenvalue of the scaled normal operator. On the head phantom (3 mm,
+#: SNR 100) the local field is off by 47.4 % after 96 iterations, without it by 49.0 % after 100. Three and ten times as
+#: much make it 46.1 and 43.9 %, but take more of the local field where voxels are large: at 5 mm the error is 68 %
+#: without the penalty, 71 % with it, 73 and 75 % with more.
+_DAMPING = 1e-4
+
 
 class _Completion(ExtendedLaplacian):
     """The weighted least-squares problem of a Laplacian outside a mask, in a volume widened by a margin."""
 
-    def __init__(self, mask: np.ndarray, weights: np.ndarray, grid: Grid, margin: float) -> None:
+    def __init__(
+        self, mask: np.ndarray, weights: np.ndarray, grid: Grid, margin: float, progress: Progress = no_progress
+    ) -> None:
         super().__init__(mask, grid.spacing, margin)
         # Relative to the largest, so that single precision suffices.
         self.precision = np.zeros(self.shape, dtype=np.float32)
         np.square(weights / weights[mask].max(), out=self.precision[self.inside], where=mask)
         self.scale = self._scale()
+        start = (~self.interior).astype(np.float32)
+        self.damping = np.float32(_DAMPING * largest_eigenvalue(self._fitted, self.precondition, start, progress))
 
     def _scale(self) -> np.ndarray:
         """Reciprocal of the weighted norm of the field of each voxel of the Laplacian, 0 where that is known."""
@@ -142,6 +154,14 @@ class _Completion(ExtendedLaplacian):
 
     def normal(self, laplacian: np.ndarray) -> np.ndarray:
         """Normal operator, for a Laplacian that is 0 where it is known."""
+        result = self._fitted(laplacian)
+        result += np.divide(
+            self.damping * laplacian, np.square(self.scale), out=np.zeros_like(laplacian), where=self.scale > 0
+        )
+        return result
+
+    def _fitted(self, laplacian: np.ndarray) -> np.ndarray:
+        """Normal operator without damping."""
         return self.adjoint(self.field(laplacian))
 
     def precondition(self, residual: np.ndarray) -> np.ndarray:

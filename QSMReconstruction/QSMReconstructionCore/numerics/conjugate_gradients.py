@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..progress import Progress, no_progress
+
 Operator = Callable[[np.ndarray], np.ndarray]
 
 
@@ -72,6 +74,39 @@ def conjugate_gradients(apply: Operator, right: np.ndarray, precondition: Operat
         yield Step(solution, float(np.sqrt(max(size, 0.0) / start)), length * previous)
         direction *= np.asarray(size / previous, dtype=right.dtype)
         direction += preconditioned
+
+
+def largest_eigenvalue(
+    apply: Operator, precondition: Operator, start: np.ndarray, progress: Progress = no_progress
+) -> float:
+    """About the largest eigenvalue of M A, by power iteration.
+
+    Parameters
+    ----------
+    apply, precondition : callable
+        A and M as for `conjugate_gradients`.
+    start : ndarray
+        M start is where the iteration starts.
+    progress : callable
+        Called before each call of A.
+
+    Returns
+    -------
+    float
+        The Rayleigh quotient of the last of six steps: at most the eigenvalue, and good enough to scale a penalty by.
+    """
+    dual, vector = start, precondition(start)
+    quotient = 0.0
+    for _ in range(_POWER_STEPS):
+        progress(0.0, "size of the operator")
+        vector *= np.asarray(inner(dual, vector) ** -0.5, dtype=vector.dtype)
+        dual = apply(vector)
+        quotient = inner(vector, dual)
+        vector = precondition(dual)
+    return quotient
+
+
+_POWER_STEPS = 6
 
 
 def inner(a: np.ndarray, b: np.ndarray) -> float:
