@@ -265,6 +265,8 @@ def test_what_background_removal_took_away_is_put_back():
 def test_overrelaxation_restores_what_was_lost_sooner_and_does_not_overshoot_in_the_end(monkeypatch):
     grid, mask, _, field = scene()
     share = np.float32(0.7)
+    # Where most of a field is lost and there is no noise, nothing tells that from a field that no sources explain.
+    monkeypatch.setattr("QSMReconstructionCore.inversion.weighted_tv._BELIEVED_NOISE", 1e6)
 
     def missing(iterations):
         """What is not yet restored of a map of whose field the same share was lost everywhere."""
@@ -278,6 +280,22 @@ def test_overrelaxation_restores_what_was_lost_sooner_and_does_not_overshoot_in_
     assert many < 0.1 and few < 0.25
     monkeypatch.setattr("QSMReconstructionCore.inversion.weighted_tv._OVERRELAXATION", np.float32(1))
     assert few < 0.7 * missing(60)
+
+
+def test_a_field_that_no_sources_explain_is_believed_less(monkeypatch):
+    grid, mask, susceptibility, field = scene()
+    ringing = np.zeros(SHAPE, dtype=np.float32)
+    ringing[:, :, 22:27] = 0.1 * (-1.0) ** np.indices((*SHAPE[:2], 5)).sum(axis=0)
+    noise = 0.001 * np.random.default_rng(0).standard_normal(SHAPE)
+    measured = np.where(mask, field + ringing + noise, 0).astype(np.float32)
+
+    def error():
+        found = weighted_tv(measured, mask, grid, lost=np.zeros_like)
+        return np.linalg.norm((found - susceptibility)[mask])
+
+    doubted = error()
+    monkeypatch.setattr("QSMReconstructionCore.inversion.weighted_tv._BELIEVED_NOISE", 1e6)
+    assert doubted < 0.7 * error()
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 1.0, 0.7)])

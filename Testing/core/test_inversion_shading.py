@@ -89,13 +89,24 @@ def test_shading_is_found_by_the_evenness_of_tissue():
     added = shading()
     finder = Shading(MASK, GRID, 4, magnitude)
     found = finder.of(susceptibility + added) - finder.of(susceptibility)
-    assert np.std((found - added)[MASK]) < 0.05 * np.std(added[MASK])
+    # Of what is found (to 5 %), the share is taken that parts of the head foretell of each other: 12 % are left here.
+    assert np.std((found - added)[MASK]) < 0.15 * np.std(added[MASK])
 
 
 def test_an_even_map_stays_as_it_is():
     susceptibility, magnitude = head()
     # The texture of this small head, of 7 ppb, is no more even than that.
     assert np.std(Shading(MASK, GRID, 4, magnitude).of(susceptibility)[MASK]) < 0.0025
+
+
+def test_of_texture_less_is_taken_for_shading_than_polynomials_could_fit(monkeypatch):
+    susceptibility, magnitude = head()
+    texture = scipy.ndimage.gaussian_filter(np.random.default_rng(2).standard_normal(SHAPE), 3.0)
+    susceptibility += (0.008 * MASK * texture / texture[MASK].std()).astype(np.float32)
+    finder = Shading(MASK, GRID, 4, magnitude)
+    taken = np.std(finder.of(susceptibility)[MASK])
+    monkeypatch.setattr("QSMReconstructionCore.inversion.shading._foretold_share", lambda *fit: 1.0)
+    assert taken < 0.65 * np.std(finder.of(susceptibility)[MASK])
 
 
 def test_a_part_of_a_brain_is_given_no_shading_as_fine_as_anatomy():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,6 +34,12 @@ _SENSITIVITY_DEGREE, _LEAST_MAGNITUDE = 3, 1e-3
 #: Least standard deviation of a kind over that of all voxels, of all voxels (0.1 ppb, 0.1 %), and of the first kinds.
 _SHARPEST_KIND, _FINEST, _FIRST_SPREAD = 0.05, np.array([1e-4, 1e-3]), 0.2
 
+#: Size in mm of the parts of the brain of which each is foretold by the others: about a lobe. On nine heads of 2 mm
+#: with texture of 3 to 25 mm within tissues and three without, taking off what is foretold lowers the error from 40.4
+#: to 37.9 % and that of nuclei from 5.6 to 5.2 ppb; all that is found, to 39.6 % and 5.8 ppb (at worst, 7 T and
+#: texture of 8 mm, from 43 to 45 and 50 %). In parts of 25 mm texture foretells itself.
+_PART = 55.0
+
 #: Steps of k-means, and then of expectation maximization: ten fewer change the map of the head phantom by 0.02 ppb.
 _FIRST_STEPS, _STEPS = 20, 25
 
@@ -61,9 +68,14 @@ class Shading:
     sharpest. A mixture of normal distributions is fitted to it by expectation maximization, together with the
     polynomials and with the sensitivity of the coils, as the intensities of magnitude images are made even.
 
+    Tissue has texture, too, and polynomials fit that as well. But texture of one lobe says nothing about another, and
+    shading goes through the whole brain. So the polynomials are fitted to all but an eighth of the brain, parts spread
+    all over it, and foretell that eighth, eight times; of the shading the share is taken that fits best when foretold.
+
     References
     ----------
     Van Leemput et al., IEEE Trans Med Imaging 1999, 10.1109/42.811268 (mixture and polynomials)
+    Stone, J R Stat Soc B 1974, 10.1111/j.2517-6161.1974.tb00994.x (cross-validation)
     """
 
     def __init__(self, known: np.ndarray, grid: Grid, degree: int, magnitude: np.ndarray) -> None:
@@ -74,6 +86,7 @@ class Shading:
         unit = max(float(np.max(np.ptp(samples, axis=0) * spacing)) / 2, float(spacing.max()))
         self.axes = [(np.arange(n) - m) * h / unit for n, m, h in zip(known.shape, middle, spacing)]
         self.samples = tuple(samples.T)
+        self.eighth = ((samples - samples.min(axis=0)) * spacing // _PART).astype(np.int64) % 2 @ (1, 2, 4)
         degree = min(degree, int(unit / _FINEST_SHADING))
         self.polynomials = unseen_polynomials(degree, np.asarray(grid.b0_direction))
         self.basis = self._at_samples(self.polynomials)
@@ -105,7 +118,8 @@ class Shading:
         if not len(self.polynomials):
             return np.zeros_like(susceptibility)
         values = susceptibility[self.samples].astype(np.float64)
-        weights = _sharpest([values, self.contrast], [self.basis, self.sensitivity])
+        fit = _sharpest([values, self.contrast], [self.basis, self.sensitivity])
+        weights = fit.weights * _foretold_share(self.basis, fit, self.eighth)
         total = np.tensordot(weights, self.polynomials, axes=1).astype(np.float32)
         k, j, i = (np.vander(axis, len(total), increasing=True).astype(np.float32) for axis in self.axes)
         shading = np.empty(susceptibility.shape, np.float32)
@@ -157,8 +171,32 @@ def _sample(known: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     return np.stack(np.unravel_index(chosen, known.shape), axis=1)
 
 
-def _sharpest(columns: list[np.ndarray], bases: list[np.ndarray]) -> np.ndarray:
-    """Weights of the first basis with which a mixture fits the columns best once both bases are taken off."""
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Weights of a basis, and the values of the samples less the means of their kinds, with their precision."""
+
+    weights: np.ndarray
+    uneven: np.ndarray
+    precision: np.ndarray
+
+
+def _fitted(basis: np.ndarray, uneven: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    normal = (basis * precision[:, None]).T @ basis
+    return np.linalg.lstsq(normal, basis.T @ (precision * uneven), rcond=1e-10)[0]
+
+
+def _foretold_share(basis: np.ndarray, fit: _Fit, part: np.ndarray) -> float:
+    """Factor from 0 to 1 with which what all other parts foretell of each part fits it best."""
+    foretold = np.zeros(len(basis))
+    for number in np.unique(part):
+        here = part == number
+        foretold[here] = basis[here] @ _fitted(basis[~here], fit.uneven[~here], fit.precision[~here])
+    size = float(np.sum(fit.precision * foretold**2))
+    return float(np.clip(np.sum(fit.precision * foretold * fit.uneven) / size, 0, 1)) if size > 0 else 0.0
+
+
+def _sharpest(columns: list[np.ndarray], bases: list[np.ndarray]) -> _Fit:
+    """Fit of the first basis with which a mixture fits the columns best once both bases are taken off."""
     # The sensitivity of the coils is too large to start without it.
     weights = [np.zeros(bases[0].shape[1]), np.linalg.lstsq(bases[1], columns[1], rcond=None)[0]]
     values = _without(columns, bases, weights)
@@ -177,11 +215,13 @@ def _sharpest(columns: list[np.ndarray], bases: list[np.ndarray]) -> np.ndarray:
             covariances.append((likely[:, kind, None] * apart).T @ apart / counts[kind] + floor)
         for n, (column, basis) in enumerate(zip(columns, bases)):
             trust = likely / np.array([covariance[n, n] for covariance in covariances])
-            total = trust.sum(axis=1)
-            normal = (basis * total[:, None]).T @ basis
-            weights[n] = np.linalg.lstsq(normal, basis.T @ (total * column - trust @ means[:, n]), rcond=1e-10)[0]
+            total = np.maximum(trust.sum(axis=1), 1e-30)
+            uneven = column - trust @ means[:, n] / total
+            weights[n] = _fitted(basis, uneven, total)
+            if n == 0:
+                found = uneven, total
         values = _without(columns, bases, weights)
-    return weights[0]
+    return _Fit(weights[0], *found)
 
 
 def _without(columns: list[np.ndarray], bases: list[np.ndarray], weights: list[np.ndarray]) -> np.ndarray:

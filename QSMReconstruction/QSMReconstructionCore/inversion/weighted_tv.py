@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
+import scipy.ndimage
 
 from ..grid import Grid
 from ..numerics.crop import uncropped
@@ -23,6 +24,16 @@ from .splitting import SplitInversion, SquaredMisfit, field_penalty, gradient_th
 #: of the deep grey nuclei of head phantoms by a fifth to a third, and changes that of the brain by -2 to +1 points: at
 #: 7 T from 4.0 to 2.8 ppb and 43.6 to 41.4 % (2 mm), at 3 T from 3.0 to 2.1 ppb and 16.5 to 16.9 % (1 mm).
 _OVERRELAXATION = np.float32(1.5)
+
+#: A voxel is believed less where the misfit of the box of so many voxels around it exceeds this multiple of the noise,
+#: and this of what is typical. Next to air even a certain field may be none that spheres or dipoles tell, for scanners
+#: and simulators cut off the high frequencies of its jumps. On a head whose field was computed on the voxels of the
+#: scan the error falls from 31 to 19 % (1 mm, 3 T) and from 66 to 33 % (2 mm), on the head phantom from 39.8 to 38.2 %
+#: (2 mm; all before shading is taken off). The mean of a hemorrhage becomes 1.25 instead of 1.30 ppm (of 1.32; 3 mm).
+_BOX, _BELIEVED_NOISE, _BELIEVED_MISFIT = 3, 1.5, 2.0
+
+#: The most that the precision is divided by, as a square root. Without it the error changes by half a point (2 mm).
+_MOST_DOUBT = np.float32(10)
 
 
 def weighted_tv(
@@ -113,15 +124,17 @@ def weighted_tv(
     those of `lost`.
 
     With `lost`, the data move toward f + lost(D x) every few iterations, with overrelaxation, so that in the end it is
-    what background removal leaves of D x that fits the field. Each correction also brings back shading, which the field
-    cannot tell from background. What of it is left in the end is found by the evenness of tissue (`shading.Shading`)
-    and taken off.
+    what background removal leaves of D x that fits the field. Then, too, W is lowered where the misfit of neighbouring
+    voxels together is more than noise: the model fails there, as it does next to air and to strong sources. Each
+    correction also brings back shading, which the field cannot tell from background. What of it is left in the end is
+    found by the evenness of tissue (`shading.Shading`) and taken off.
 
     References
     ----------
     Bilgic et al., Magn Reson Med 2014, 10.1002/mrm.25029 (splitting);
     Milovic et al., Magn Reson Med 2018, 10.1002/mrm.27073 (weights in a split data term);
     Liu et al., Magn Reson Med 2017, 10.1002/mrm.26331 (sources outside the mask);
+    Liu et al., Magn Reson Med 2013, 10.1002/mrm.24272 (weights lowered by the misfit, there voxel by voxel);
     Liu et al., NeuroImage 2012, 10.1016/j.neuroimage.2011.08.082 (edges of the magnitude);
     Van Leemput et al., IEEE Trans Med Imaging 1999, 10.1109/42.811268 (evenness of tissue)
     """
@@ -152,7 +165,8 @@ class _Solver:
         lost: Callable[[np.ndarray], np.ndarray] | None,
     ) -> None:
         self.padded, self.field, self.lost = padded, field, lost
-        self.known = padded.precision[padded.inside] > 0
+        self.stated_precision = padded.precision[padded.inside].copy()
+        self.known = self.stated_precision > 0
         misfit = SquaredMisfit(*padded.measured, field_penalty(padded))
         gradients = SplitGradient(
             padded.region[padded.corner], padded.grid.spacing, gradient_threshold(padded),
@@ -175,8 +189,35 @@ class _Solver:
         """Move the data toward what was measured and what background removal takes from the field of an estimate."""
         padded = self.padded
         data = padded.data[padded.inside]
-        step = self.lost(padded.whole(model))[padded.box]  # of a volume that is nobody else's
+        model = padded.whole(model)
+        step = self.lost(model)[padded.box]  # of a volume that is nobody else's
         step += self.field[padded.box]
+        misfit = model[padded.box]
+        misfit -= step
         step -= data
         step *= _OVERRELAXATION
         np.add(data, step, out=data, where=self.known)
+        del step
+        self._distrust(misfit)
+
+    def _distrust(self, misfit: np.ndarray) -> None:
+        """Divide the precision by the fourth power of the misfit around, where that is more than is believed.
+
+        It starts from the precision stated, so that what fits in later iterations is believed again.
+        """
+        misfit *= misfit
+        misfit *= self.stated_precision
+        _box_mean(misfit)
+        share = self.known.astype(np.float32)
+        _box_mean(share)
+        np.divide(misfit, share, out=misfit, where=self.known)
+        typical = float(np.median(misfit[self.known]))
+        misfit /= np.float32(max(_BELIEVED_NOISE**2, _BELIEVED_MISFIT**2 * typical))
+        np.clip(misfit, 1, _MOST_DOUBT, out=misfit)
+        misfit *= misfit
+        np.divide(self.stated_precision, misfit, out=self.padded.precision[self.padded.inside])
+
+
+def _box_mean(volume: np.ndarray) -> None:
+    """Replace a volume by its mean over the box around each voxel, as if it were 0 outside."""
+    scipy.ndimage.uniform_filter(volume, _BOX, output=volume, mode="constant")
