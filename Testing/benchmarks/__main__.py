@@ -15,8 +15,10 @@ import scipy
 from headless import opengl
 from QSMReconstructionCore.cores import available_cores
 from QSMReconstructionCore.io.staging import check_writable
+from QSMReconstructionCore.recipe import Recipe
 
 from .sections import SECTIONS, Bench
+from .standing import standing
 from .tables import Table
 
 #: Voxels of `--quick`, in mm: as large as a head allows.
@@ -68,7 +70,11 @@ def run(chosen: argparse.Namespace) -> list[Table]:
         print(table.markdown(), flush=True)
         (chosen.out / f"{name}.tsv").write_text(table.tsv(), encoding="utf-8")
         tables.append(table)
-    report = "\n".join([heading + "\n", *(table.markdown() for table in tables)])
+    stages = Recipe.preset("default").stages
+    default = (stages["background"]["method"], stages["inversion"]["method"])
+    ranks = [line for table in tables if table.name == "matrix" for line in standing(table.rows, default)]
+    print("\n".join(ranks), flush=True)
+    report = "\n".join([heading + "\n", *(table.markdown() for table in tables), *ranks])
     (chosen.out / "benchmark.md").write_text(report, encoding="utf-8")
     _write_charts(chosen.out, tables)
     _say(began, f"done; tables and charts are in {chosen.out}")

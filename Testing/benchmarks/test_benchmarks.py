@@ -11,6 +11,7 @@ import pytest
 from benchmarks import scenes
 from benchmarks.__main__ import main
 from benchmarks.stage_meter import Meter, MeteredCache, Watch, metered, tracing
+from benchmarks.standing import standing
 from benchmarks.tables import Table
 from headless import opengl
 from QSMReconstructionCore.background.residual import FUNCTIONS
@@ -153,3 +154,18 @@ def test_a_disturbance_changes_what_it_says_and_no_more(head, disturb):
 def test_the_vein_leaves_the_brain(head):
     vein = scenes.open_vein(head).phantom.susceptibility - head.susceptibility
     assert vein[head.mask].max() > 0.1 and vein[~head.mask].max() > 0.1
+
+
+def test_the_default_is_ranked_among_all_combinations():
+    def row(background, nrmse, slope):
+        return {
+            "background": background, "inversion": "tkd", "NRMSE %": nrmse, "XSIM": 0.5, "regional slope": slope,
+            "regional error ppb": 3.0,
+        }  # fmt: skip
+
+    rows = [row("pdf", 20.0, 1.3), row("vsharp", 30.0, 0.8), row("lbv", 40.0, 0.9), {"note": "cannot run"}]
+    lines = list(standing(rows, ("vsharp", "tkd")))
+    assert lines[0] == "NRMSE %: the default is number 2 of 3 with 30; the best other, pdf and tkd, has 20."
+    assert "number 1 of 3" in lines[1]
+    assert "number 2 of 3 with 0.8; the best other, lbv and tkd" in lines[2]
+    assert not list(standing(rows[:1], ("vsharp", "tkd")))
