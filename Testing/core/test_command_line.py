@@ -283,6 +283,7 @@ def test_an_interruption_that_python_drops_in_a_destructor_cancels_at_the_next_r
     monkeypatch.setattr("QSMReconstructionCore.commandline.methods.run", run)
     assert main(["methods"]) == 130
     assert "Cancelled; nothing was written." in capsys.readouterr().err
+    progress_as(kind)(0.5, "What the same process runs next")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")

@@ -79,7 +79,6 @@ def _interruptible() -> Iterator[None]:
         INTERRUPTED.set()
         raise KeyboardInterrupt
 
-    INTERRUPTED.clear()
     wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, interrupt) for number in wanted}
     try:
@@ -87,3 +86,4 @@ def _interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        INTERRUPTED.clear()  # what this process runs next was not interrupted
