@@ -256,8 +256,9 @@ def test_only_noisy_voxels_that_reach_the_edge_of_the_mask_are_left_out():
     weights = np.where(mask, np.float32(100), np.float32(0))
     weights[1:3, 5, 5] = 10  # reaches the edge
     weights[5, 4, 4] = 10  # does not
-    weights[6, 6, 6] = 0.1  # hopeless
+    weights[6, 6, 6] = 0.1  # does not, and is hopeless
+    weights[3, 7, 6] = 0  # not known
     left_out = mask & ~trusted_voxels(mask, weights)
-    assert sorted(zip(*np.nonzero(left_out))) == [(1, 5, 5), (2, 5, 5), (6, 6, 6)]
+    assert sorted(zip(*np.nonzero(left_out))) == [(1, 5, 5), (2, 5, 5), (3, 7, 6)]
     assert np.count_nonzero(mask & ~trusted_voxels(mask, weights, holes=False)) == 2
     assert trusted_voxels(mask, None) is mask

@@ -11,9 +11,6 @@ import scipy.ndimage
 #: V-SHARP map nine times larger.
 _EDGE_NOISE = 2.5
 
-#: Inside, where a hole in the mask would shrink all spheres around it, only hopeless voxels are left out.
-_HOPELESS_NOISE = 100.0
-
 
 def trusted_voxels(mask: np.ndarray, weights: np.ndarray | None, *, holes: bool = True) -> np.ndarray:
     """The mask without voxels that would spoil their surroundings.
@@ -24,7 +21,8 @@ def trusted_voxels(mask: np.ndarray, weights: np.ndarray | None, *, holes: bool 
     weights : ndarray, float32, shape (k, j, i), or None
         Reciprocal of the noise sd of the field, in 1/ppm; without it the whole mask is trusted.
     holes : bool
-        Leave out hopeless voxels inside, too. Methods that weight each voxel, or that only look at the edge, need not.
+        Leave out voxels inside whose field is not known, too. Methods that weight each voxel, or that only look at the
+        edge, need not.
 
     Returns
     -------
@@ -34,6 +32,13 @@ def trusted_voxels(mask: np.ndarray, weights: np.ndarray | None, *, holes: bool 
     ------
     ValueError
         If no voxel is left.
+
+    Notes
+    -----
+    However noisy a voxel inside is, it stays: a hole in the mask shrinks all spheres around it, which costs more than a
+    field that is roughly right, and what departs from its neighbours was filled before (`fieldmapping.refilling`). On
+    the head phantom (3 mm, 3 T), leaving out what is a hundred times as noisy as usual takes the error from 34 to 46 %
+    with random phase in one voxel of ten, and from 44 to 77 % with a hemorrhage.
     """
     if weights is None:
         return mask
@@ -43,7 +48,7 @@ def trusted_voxels(mask: np.ndarray, weights: np.ndarray | None, *, holes: bool 
     reached = scipy.ndimage.binary_propagation(outside, mask=outside | np.pad(doubtful, 1))
     trusted = mask & ~reached[1:-1, 1:-1, 1:-1]
     if holes:
-        trusted &= weights >= typical / _HOPELESS_NOISE
+        trusted &= weights > 0
     if not (trusted & (weights > 0)).any():
         raise ValueError("weights must be positive inside the mask, but they are 0 everywhere. Check the noise map.")
     return trusted
@@ -66,6 +71,13 @@ def without_layers(mask: np.ndarray, peel: int) -> np.ndarray:
     ------
     ValueError
         If no voxel is left.
+
+    Notes
+    -----
+    However noisy a voxel inside is, it stays: a hole in the mask shrinks all spheres around it, which costs more than a
+    field that is roughly right, and what departs from its neighbours was filled before (`fieldmapping.refilling`). On
+    the head phantom (3 mm, 3 T), leaving out what is a hundred times as noisy as usual takes the error from 34 to 46 %
+    with random phase in one voxel of ten, and from 44 to 77 % with a hemorrhage.
     """
     left = scipy.ndimage.binary_erosion(mask, iterations=peel) if peel else mask
     if not left.any():
