@@ -24,35 +24,20 @@ def finished_panel(show_panel, scene, monkeypatch):
     return panel
 
 
-@pytest.fixture
-def slice_views(scene):
-    """The nodes of the views of the usual layouts. Closing a scene would leave them."""
-    added = []
-    for view in ("Red", "Yellow", "Green"):
-        for class_name in ("vtkMRMLSliceNode", "vtkMRMLSliceCompositeNode"):
-            node = scene.CreateNodeByClass(class_name)
-            node.UnRegister(None)
-            node.SetSingletonTag(view)
-            added.append(scene.AddNode(node))
-    yield
-    for node in added:
-        scene.RemoveNode(node)
-
-
 def preview():
     from QSMReconstructionLib.previews import shown_preview
 
     return shown_preview()
 
 
-def test_maps_are_compared_in_three_views(finished_panel, scene, slice_views):
+def test_maps_are_compared_in_three_views(finished_panel, scene):
     finished_panel.ui.compareButton.click()
     shown = [scene.GetNodeByID(scene.GetSingletonNode(view, "vtkMRMLSliceCompositeNode").GetBackgroundVolumeID())
              for view in ("Red", "Yellow", "Green")]  # fmt: skip
     assert [node.GetName() for node in shown] == ["Head magnitude", "Head local field", "Head susceptibility"]
 
 
-def test_a_preview_is_there_in_two_seconds_and_follows_the_slider(finished_panel, scene, slice_views):
+def test_a_preview_is_there_in_two_seconds_and_follows_the_slider(finished_panel, scene):
     ui = finished_panel.ui
     assert preview() is None
     ui.presetComboBox.activated.emit(ui.presetComboBox.findData("preview"))

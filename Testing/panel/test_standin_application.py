@@ -87,6 +87,19 @@ def test_a_layout_survives_the_end_of_a_scene(application, scene, volume):
     assert layout.sliceWidget("Green").mrmlSliceNode() is scene.GetNodeByID("vtkMRMLSliceNodeGreen")
 
 
+def test_a_view_whose_node_was_removed_and_made_again_shows_the_new_one(application, scene):
+    layout = application.layoutManager()
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    removed = layout.sliceWidget("Red").mrmlSliceNode()
+    scene.RemoveNode(removed)
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+    node = layout.sliceWidget("Red").mrmlSliceNode()
+    assert node is not removed
+    assert node is scene.GetNodeByID("vtkMRMLSliceNodeRed")
+    assert layout.sliceWidget("Red").sliceController().mrmlSliceNode() is node
+    assert layout.sliceWidget("Red").sliceLogic().GetSliceNode() is node
+
+
 @pytest.mark.parametrize(
     ("module", "names", "parameters", "expected"),
     [

@@ -339,11 +339,11 @@ class qSlicerLayoutManager(QObject):
             logic.SetMRMLScene(node.GetScene())
             logic.SetSliceNode(node)
             logic.ResizeSliceNode(*_SIZE)
-        if node.GetID() not in self._widgets:  # the layout node can be changed without this object
-            widget = stand_in_widgets()[_WIDGETS[node.GetClassName()]]()
+        widget = self._widgets.get(node.GetID())
+        if widget is None or widget.mrmlViewNode() is not node:  # a node that was removed leaves its ID to the next
+            widget = self._widgets[node.GetID()] = stand_in_widgets()[_WIDGETS[node.GetClassName()]]()
             widget.show_node(node)
-            self._widgets[node.GetID()] = widget
-        return self._widgets[node.GetID()]
+        return widget
 
     def _view_widget(self, class_name: str, index: int):
         nodes = self._nodes(class_name)
