@@ -33,6 +33,8 @@ class Parameter:
         Smallest and largest allowed value, both included.
     choices : dict of str, optional
         The allowed values of a text parameter, and what users read for each.
+    lowest : str
+        What users read in place of the smallest value, where that value stands for something, such as "none".
     name, type, default
         Filled in by `parameters_of` from the signature.
     """
@@ -41,6 +43,7 @@ class Parameter:
     unit: str = ""
     range: tuple[float, float] | None = None
     choices: Mapping[str, str] | None = field(default=None, hash=False)
+    lowest: str = ""
     name: str = ""
     type: type = float
     default: Any = None

@@ -137,10 +137,18 @@ def _tool_tip(parameter: Parameter, explanation: str) -> str:
     lines = [explanation] if explanation else []
     if parameter.range:
         low, high = parameter.range
-        lines.append(_("From {low:g} to {high:g} {unit}").format(low=low, high=high, unit=parameter.unit).rstrip())
-    default = _(parameter.choices[parameter.default]) if parameter.choices else _shown(parameter.default)
-    lines.append(_("Default: {value} {unit}").format(value=default, unit=parameter.unit).rstrip())
+        low = f"{low:g} ({_(parameter.lowest)})" if parameter.lowest else f"{low:g}"
+        lines.append(_("From {low} to {high:g} {unit}").format(low=low, high=high, unit=parameter.unit).rstrip())
+    lines.append(_("Default: {value}").format(value=_default_in_words(parameter)))
     return "\n".join(lines)
+
+
+def _default_in_words(parameter: Parameter) -> str:
+    if parameter.choices:
+        return _(parameter.choices[parameter.default])
+    if parameter.lowest and parameter.default == parameter.range[0]:
+        return _(parameter.lowest)
+    return f"{_shown(parameter.default)} {parameter.unit}".rstrip()
 
 
 def _with_unit(parameter: Parameter) -> str:
@@ -185,6 +193,7 @@ def _editor(
 def _spin_box(editor, parameter: Parameter, value):
     editor.keyboardTracking = False  # a number counts when it is complete
     editor.minimum, editor.maximum = parameter.range
+    editor.specialValueText = _(parameter.lowest) if parameter.lowest else ""
     editor.value = value
     editor.suffix = f" {parameter.unit}" if parameter.unit else ""
     return editor

@@ -220,6 +220,7 @@ def test_methods_lists_every_method_with_its_parameters(capsys):
     assert vsharp["parameters"]["largest_radius"]["unit"] == "mm"
     assert main(["methods"]) == 0
     text = capsys.readouterr().out
+    assert "residual_degree = -1 (-1 to 8; -1: none)" in text
     for row in rows:
         assert row["method"] in text
         assert all(name in text for name in [*row["parameters"], *row["references"]])

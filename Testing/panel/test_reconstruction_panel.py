@@ -384,6 +384,14 @@ class TestTheRecipe:
         for box in panel.parent.findChildren(qt.QComboBox):
             assert not any("_" in box.itemText(index) for index in range(box.count)), box.objectName
 
+    def test_says_what_the_smallest_value_stands_for(self, panel):
+        degree = slicer.util.findChild(panel.parent, "background.residual_degree")
+        assert degree.text == "none"
+        assert "From -1 (none) to 8\nDefault: none" in degree.toolTip
+        degree.value = 2
+        assert degree.text == "2"
+        assert slicer.util.findChild(panel.parent, "background.threshold").specialValueText == ""
+
     def test_keeps_the_identifier_of_a_choice_in_the_recipe(self, panel):
         from QSMReconstructionLib.study import recipe_of
 

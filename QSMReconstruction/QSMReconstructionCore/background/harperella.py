@@ -16,7 +16,7 @@ from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
 from .extended_laplacian import ExtendedLaplacian
-from .residual import ResidualFunctions, remove_residual
+from .residual import ResidualDegree, ResidualFunctions, remove_residual
 from .spherical_mean import sphere_fits
 from .trusted_voxels import trusted_voxels, without_layers
 
@@ -32,7 +32,7 @@ def harperella(
     peel: Annotated[int, Parameter("Layers of voxels left out of the result", range=(0, 20))] = 1,
     tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-3,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 40,
-    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_degree: ResidualDegree = -1,
     residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:

@@ -16,7 +16,7 @@ from ..numerics.multigrid import LaplaceMultigrid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
-from .residual import ResidualFunctions, remove_residual
+from .residual import ResidualDegree, ResidualFunctions, remove_residual
 from .trusted_voxels import trusted_voxels
 
 
@@ -29,7 +29,7 @@ def lbv(
     peel: Annotated[int, Parameter("Layers of voxels peeled off the mask", range=(0, 20))] = 0,
     tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-4,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 30,
-    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_degree: ResidualDegree = -1,
     residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:

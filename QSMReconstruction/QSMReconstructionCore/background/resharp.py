@@ -13,7 +13,7 @@ from ..numerics.crop import bounding_box
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
-from .residual import ResidualFunctions, remove_residual
+from .residual import ResidualDegree, ResidualFunctions, remove_residual
 from .spherical_mean import SphericalMean
 from .trusted_voxels import trusted_voxels
 
@@ -28,7 +28,7 @@ def resharp(
     regularization: Annotated[float, Parameter("Regularization", range=(1e-8, 1.0))] = 1e-4,
     tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.5))] = 1e-3,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 50,
-    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_degree: ResidualDegree = -1,
     residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:

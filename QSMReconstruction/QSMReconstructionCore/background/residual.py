@@ -17,7 +17,8 @@ from . import LocalField
 from .polynomials import polynomials
 from .solid_harmonics import solid_harmonics
 
-#: The parameter of every method that takes such remains off its local field.
+#: The parameters of every method that takes such remains off its local field.
+ResidualDegree = Annotated[int, Parameter("Degree of residual functions", range=(-1, 8), lowest="none")]
 ResidualFunctions = Annotated[
     str,
     Parameter("Residual functions", choices={"harmonics": "Solid harmonics", "polynomials": "All polynomials"}),

@@ -10,7 +10,7 @@ from ..grid import Grid
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from . import LocalField
-from .residual import ResidualFunctions
+from .residual import ResidualDegree, ResidualFunctions
 from .vsharp import vsharp
 
 
@@ -22,7 +22,7 @@ def sharp(
     weights: np.ndarray | None = None,
     radius: Annotated[float, Parameter("Sphere radius", unit="mm", range=(0.3, 40))] = 6.0,
     threshold: Annotated[float, Parameter("Deconvolution threshold", range=(0.0, 0.5))] = 0.05,
-    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_degree: ResidualDegree = -1,
     residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:

@@ -16,7 +16,7 @@ from ..numerics.sphere import sphere_filter, sphere_weights
 from ..parameter import Parameter
 from ..progress import Progress, no_progress, part_of
 from . import LocalField
-from .residual import ResidualFunctions, remove_residual
+from .residual import ResidualDegree, ResidualFunctions, remove_residual
 from .spherical_mean import depth_for_spheres, sphere_reach
 from .trusted_voxels import trusted_voxels
 
@@ -31,7 +31,7 @@ def vsharp(
     smallest_radius: Annotated[float, Parameter("Smallest sphere radius", unit="mm", range=(0.3, 20))] = 1.0,
     radius_step: Annotated[float, Parameter("Step between radii", unit="mm", range=(0.2, 10))] = 1.0,
     threshold: Annotated[float, Parameter("Deconvolution threshold", range=(0.0, 0.5))] = 0.05,
-    residual_degree: Annotated[int, Parameter("Degree of residual functions", range=(-1, 8))] = -1,
+    residual_degree: ResidualDegree = -1,
     residual_functions: ResidualFunctions = "harmonics",
     progress: Progress = no_progress,
 ) -> LocalField:

@@ -60,6 +60,7 @@ def table() -> list[dict]:
                     "default": parameter.default,
                     "unit": parameter.unit,
                     "range": parameter.range,
+                    "lowest": parameter.lowest or None,
                     "choices": list(parameter.choices) if parameter.choices else None,
                 }
                 for parameter in method.parameters.values()
@@ -75,5 +76,7 @@ def _allowed(parameter: dict) -> str:
     if parameter["choices"]:
         return f"{unit} ({', '.join(parameter['choices'])})"
     if parameter["range"]:
-        return f"{unit} ({parameter['range'][0]:g} to {parameter['range'][1]:g})"
+        low, high = parameter["range"]
+        lowest = f"; {low:g}: {parameter['lowest']}" if parameter["lowest"] else ""
+        return f"{unit} ({low:g} to {high:g}{lowest})"
     return unit

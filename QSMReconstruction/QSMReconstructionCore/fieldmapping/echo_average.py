@@ -42,7 +42,9 @@ def echo_average(
     ] = "template",
     offset_scale: Annotated[float, Parameter("Distance over which the phase offset varies", "mm", (10, 200))] = 30.0,
     readout: Readout = "detect",
-    largest_residual: Annotated[float, Parameter("Largest relative residual of known voxels", range=(0, 10))] = 0.0,
+    largest_residual: Annotated[
+        float, Parameter("Largest relative residual of known voxels", range=(0, 10), lowest="any")
+    ] = 0.0,
     progress: Progress = no_progress,
 ) -> FieldMap:
     """Map the field by unwrapping every echo (ROMEO) and averaging phase over echo time with minimum variance.

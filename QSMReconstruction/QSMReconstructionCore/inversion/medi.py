@@ -29,9 +29,13 @@ def medi(
     regularization: Annotated[float, Parameter("Regularization", unit="mm/ppm", range=(0.01, 1e5))] = 100.0,
     edge_share: Annotated[float, Parameter("Share of differences that are edges", range=(0, 0.9))] = 0.3,
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(1e-5, 0.1))] = 0.001,
-    outlier: Annotated[float, Parameter("Misfit of outliers in standard deviations", range=(0, 100))] = 6.0,
-    spherical_mean_radius: Annotated[float, Parameter("Radius of spherical means", unit="mm", range=(0, 20))] = 0.0,
-    evenness: Annotated[float, Parameter("Evenness of the reference region", range=(0, 100))] = 0.0,
+    outlier: Annotated[
+        float, Parameter("Misfit of outliers in standard deviations", range=(0, 100), lowest="off")
+    ] = 6.0,
+    spherical_mean_radius: Annotated[
+        float, Parameter("Radius of spherical means", unit="mm", range=(0, 20), lowest="off")
+    ] = 0.0,
+    evenness: Annotated[float, Parameter("Evenness of the reference region", range=(0, 100), lowest="off")] = 0.0,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Residual of the inner steps", range=(1e-4, 0.9))] = 0.1,
     max_iterations: Annotated[int, Parameter("Largest number of outer steps", range=(1, 100))] = 10,

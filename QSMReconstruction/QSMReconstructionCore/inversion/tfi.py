@@ -25,7 +25,9 @@ def tfi(
     edge_share: Annotated[float, Parameter("Share of differences that are edges", range=(0, 0.9))] = 0.3,
     outside: Annotated[float, Parameter("Size of sources outside over those inside", range=(1, 1000))] = 30.0,
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(1e-5, 0.1))] = 0.001,
-    outlier: Annotated[float, Parameter("Misfit of outliers in standard deviations", range=(0, 100))] = 6.0,
+    outlier: Annotated[
+        float, Parameter("Misfit of outliers in standard deviations", range=(0, 100), lowest="off")
+    ] = 6.0,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 200))] = 40.0,
     tolerance: Annotated[float, Parameter("Residual of the inner steps", range=(1e-4, 0.9))] = 0.003,
     max_iterations: Annotated[int, Parameter("Largest number of outer steps", range=(1, 100))] = 6,

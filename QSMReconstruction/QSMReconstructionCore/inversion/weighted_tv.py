@@ -49,9 +49,13 @@ def weighted_tv(
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
     tolerance: Annotated[float, Parameter("Relative change at which to stop", range=(0, 0.1))] = 0.002,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 60,
-    correction_interval: Annotated[int, Parameter("Iterations between corrections", range=(0, 1000))] = 15,
+    correction_interval: Annotated[
+        int, Parameter("Iterations between corrections", range=(0, 1000), lowest="off")
+    ] = 15,
     edge_share: Annotated[float, Parameter("Share of differences that are edges", range=(0, 0.9))] = 0.4,
-    shading_degree: Annotated[int, Parameter("Degree of the shading that is taken off", range=(0, 10))] = 6,
+    shading_degree: Annotated[
+        int, Parameter("Degree of the shading that is taken off", range=(0, 10), lowest="none")
+    ] = 6,
     integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
 ) -> np.ndarray:
