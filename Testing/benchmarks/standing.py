@@ -12,9 +12,12 @@ _SHORTFALLS: dict[str, Callable[[dict], float]] = {
     "regional error ppb": lambda row: row["regional error ppb"],
 }
 
+#: A slope can be near 1 by chance, where the errors of the regions even out; hardly so in a map that is better, too.
+_TOGETHER = ("NRMSE %", "XSIM", "regional slope")
+
 
 def standing(rows: Sequence[dict], default: tuple[str, str]) -> Iterator[str]:
-    """A line for each score: the rank of the default and the best of the others.
+    """A line for each score, the rank of the default and the best of the others; then who beats it in all at once.
 
     Parameters
     ----------
@@ -33,5 +36,11 @@ def standing(rows: Sequence[dict], default: tuple[str, str]) -> Iterator[str]:
         rank = 1 + sum(shortfall(row) < shortfall(own) for row in others)
         yield (
             f"{score}: the default is number {rank} of {len(scored)} with {own[score]:.4g}; "
-            f"the best other, {best['background']} and {best['inversion']}, has {best[score]:.4g}."
+            f"the best other, {_named(best)}, has {best[score]:.4g}."
         )
+    better = [row for row in others if all(_SHORTFALLS[score](row) < _SHORTFALLS[score](own) for score in _TOGETHER)]
+    yield f"Better than the default in {', '.join(_TOGETHER)} together: {'; '.join(map(_named, better)) or 'none'}."
+
+
+def _named(row: dict) -> str:
+    return f"{row['background']} and {row['inversion']}"

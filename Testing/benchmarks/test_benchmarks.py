@@ -168,4 +168,8 @@ def test_the_default_is_ranked_among_all_combinations():
     assert lines[0] == "NRMSE %: the default is number 2 of 3 with 30; the best other, pdf and tkd, has 20."
     assert "number 1 of 3" in lines[1]
     assert "number 2 of 3 with 0.8; the best other, lbv and tkd" in lines[2]
+    assert lines[-1] == "Better than the default in NRMSE %, XSIM, regional slope together: none."
+    rows[2] |= {"NRMSE %": 10.0, "XSIM": 0.99, "regional slope": 1.0}
+    *_, last = standing(rows, ("vsharp", "tkd"))
+    assert last.endswith("together: lbv and tkd.")
     assert not list(standing(rows[:1], ("vsharp", "tkd")))
