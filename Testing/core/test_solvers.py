@@ -1,4 +1,4 @@
-"""Conjugate gradients and multigrid."""
+"""Conjugate gradients, steps of fixed length, and multigrid."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from QSMReconstructionCore.numerics.conjugate_gradients import conjugate_gradients, inner
 from QSMReconstructionCore.numerics.multigrid import LaplaceMultigrid
+from QSMReconstructionCore.numerics.semi_iteration import semi_iteration
 
 
 def positive_matrix(size):
@@ -35,6 +36,46 @@ def test_conjugate_gradients_solve_a_positive_system_and_say_how_far_they_are(pr
 
 def test_conjugate_gradients_have_nothing_to_do_for_zero():
     assert list(conjugate_gradients(lambda x: x, np.zeros((3, 3)))) == []
+
+
+def after_steps(matrix, data, largest, steps):
+    """Residual of a least-squares problem after some steps, of double precision throughout."""
+    iteration = semi_iteration(lambda x: matrix @ x, lambda y: matrix.T @ y, data.copy(), largest)
+    return [residual.copy() for residual, _ in itertools.islice(iteration, steps)]
+
+
+def test_steps_of_fixed_length_reach_the_least_squares_solution_and_say_what_each_changes():
+    matrix = np.random.default_rng(0).normal(size=(40, 12))
+    data = np.random.default_rng(1).normal(size=(40, 1))
+    largest = np.linalg.norm(matrix, 2) ** 2
+    iteration = semi_iteration(lambda x: matrix @ x, lambda y: matrix.T @ y, data.copy(), largest)
+    before = data
+    for residual, change in itertools.islice(iteration, 300):
+        np.testing.assert_allclose(before - residual, change, atol=1e-12)
+        before = residual.copy()
+    solution = np.linalg.lstsq(matrix, data, rcond=None)[0]
+    np.testing.assert_allclose(residual, data - matrix @ solution, atol=1e-4)
+
+
+def test_steps_of_fixed_length_damp_a_part_of_the_data_by_the_square_of_their_number():
+    eigenvalues = np.geomspace(1e-4, 1, 60)
+    left = np.concatenate(after_steps(np.diag(np.sqrt(eigenvalues)), np.ones((60, 1)), 1.0, 200), axis=1)
+    assert np.abs(left).max() < 1
+    steps = np.arange(1, 201)
+    assert np.all(np.abs(left) * steps**2 * eigenvalues[:, None] < 1)
+
+
+def test_steps_of_fixed_length_bear_an_eigenvalue_a_little_too_small():
+    matrix = np.diag(np.sqrt([1.0, 0.5, 0.01]))
+    assert np.abs(after_steps(matrix, np.ones((3, 1)), 0.92, 200)[-1]).max() < 0.1
+
+
+def test_steps_of_fixed_length_are_linear_in_the_data():
+    matrix = np.random.default_rng(0).normal(size=(20, 9))
+    first, second = np.random.default_rng(1).normal(size=(2, 20, 1))
+    largest = np.linalg.norm(matrix, 2) ** 2
+    apart = after_steps(matrix, first, largest, 50)[-1] - 3 * after_steps(matrix, second, largest, 50)[-1]
+    np.testing.assert_allclose(after_steps(matrix, first - 3 * second, largest, 50)[-1], apart, atol=1e-12)
 
 
 def region(shape):
