@@ -73,10 +73,12 @@ def reconstruct(
     check_region_is_wanted(recipe, reference_region)
     run = _Run(acquisition, recipe, progress, _NothingKept() if cache is None else cache)
     found, box = _in_the_box_of_the_brain(run, acquisition, mask, reference_region)
-    progress(sum(SHARE_OF_STAGE.values()), "Verdicts")
+    judging = part_of(progress, sum(SHARE_OF_STAGE.values()), 1.0, "Verdicts")
+    judging(0.0, "")
     verdicts = (
-        *assess_acquisition(acquisition, preview=False), *assess_reconstruction(found, acquisition.part(box))
-    )  # fmt: skip
+        *assess_acquisition(acquisition, preview=False),
+        *assess_reconstruction(found, acquisition.part(box), part_of(judging, 0.2, 0.9)),
+    )
     # One after the other, so that no two of a map are held for long.
     rest = replace(found, verdicts=verdicts, field_map=None, local_field=None, susceptibility=None)
     susceptibility, field_map, local_field = found.susceptibility, found.field_map, found.local_field

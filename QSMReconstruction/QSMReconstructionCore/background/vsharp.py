@@ -136,6 +136,7 @@ class _VaryingSpheres:
     def __init__(self, mask, spacing, radii, threshold, progress: Progress) -> None:
         progress(0.0, "depth in the mask")
         depth, fitting = depth_for_spheres(mask, spacing, radii)
+        progress(0.7, "radii")
         self.mask, self.spacing, self.threshold = mask, spacing, threshold
         self.shape = fast_shape(mask.shape, tuple(int(np.ceil(fitting[0] / h)) + 1 for h in spacing))
         self.radii = []

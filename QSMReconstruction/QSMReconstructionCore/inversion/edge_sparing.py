@@ -87,6 +87,7 @@ class EdgeSparingFit:
         x = np.zeros(self.field.shape, dtype=np.float32)
         model = np.zeros(self.field.shape, dtype=np.float32)
         for outer in range(max_iterations):
+            progress(outer / max_iterations, f"outer step {outer + 1}")
             slope = gradient(x, spacing)
             slope *= self.penalized
             stiffness = self.penalized * (

@@ -102,8 +102,10 @@ def ilsqr(
     """
     padded = PaddedField.around(field, mask, grid, weights, model_error=model_error, integrated=integrated_kernel)
     first = _first_estimate(padded, tolerance, max_iterations, part_of(progress, 0.0, 0.5, "first estimate"))
+    progress(0.5, "fast estimate")
     spacing = padded.grid.spacing
     slope = np.abs(gradient(_fast_estimate(padded, radius), spacing))
+    progress(0.5, "edges")
     within = differences_within(padded.region)
     even = _falling(slope, *np.percentile(slope[within], _EDGES)) * within
     cone = np.abs(padded.dipole) < threshold

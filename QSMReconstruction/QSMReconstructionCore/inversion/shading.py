@@ -10,6 +10,7 @@ import numpy as np
 from ..grid import Grid
 from ..numerics.crop import bounding_box, uncropped
 from ..numerics.depth import depth_inside
+from ..progress import Progress, no_progress
 
 #: About so many voxels are looked at: 4 mm apart in a brain, which is less than the texture of tissue extends.
 _SAMPLES = 20_000
@@ -113,12 +114,12 @@ class Shading:
         values -= values.mean(axis=0)
         return values
 
-    def of(self, susceptibility: np.ndarray) -> np.ndarray:
+    def of(self, susceptibility: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
         """Shading of a map, in its units: float32 of its shape, of mean 0 over the samples."""
         if not len(self.polynomials):
             return np.zeros_like(susceptibility)
         values = susceptibility[self.samples].astype(np.float64)
-        fit = _sharpest([values, self.contrast], [self.basis, self.sensitivity])
+        fit = _sharpest([values, self.contrast], [self.basis, self.sensitivity], progress)
         weights = fit.weights * _foretold_share(self.basis, fit, self.eighth)
         total = np.tensordot(weights, self.polynomials, axes=1).astype(np.float32)
         k, j, i = (np.vander(axis, len(total), increasing=True).astype(np.float32) for axis in self.axes)
@@ -195,7 +196,7 @@ def _foretold_share(basis: np.ndarray, fit: _Fit, part: np.ndarray) -> float:
     return float(np.clip(np.sum(fit.precision * foretold * fit.uneven) / size, 0, 1)) if size > 0 else 0.0
 
 
-def _sharpest(columns: list[np.ndarray], bases: list[np.ndarray]) -> _Fit:
+def _sharpest(columns: list[np.ndarray], bases: list[np.ndarray], progress: Progress) -> _Fit:
     """Fit of the first basis with which a mixture fits the columns best once both bases are taken off."""
     # The sensitivity of the coils is too large to start without it.
     weights = [np.zeros(bases[0].shape[1]), np.linalg.lstsq(bases[1], columns[1], rcond=None)[0]]
@@ -203,7 +204,8 @@ def _sharpest(columns: list[np.ndarray], bases: list[np.ndarray]) -> _Fit:
     floor = np.diag((_SHARPEST_KIND * _width(values)) ** 2)
     volume = float(np.prod(np.ptp(values, axis=0))) + 1e-30
     means, covariances, shares = _first_kinds(values)
-    for _ in range(_STEPS):
+    for step in range(_STEPS):
+        progress(step / _STEPS, "evenness of tissue")
         likely = np.stack([s * _normal(values - m, c) for m, c, s in zip(means, covariances, shares)], axis=1)
         likely /= likely.sum(axis=1, keepdims=True) + _UNLIKE / volume
         counts = likely.sum(axis=0) + 1e-9

@@ -112,6 +112,7 @@ def single_step_tgv(
             "the mask and the noise map."
         )
     data = _zero_at_the_edge(padded.data, interior, grid.spacing, part_of(progress, 0.0, 0.1, "harmonic field"))
+    progress(0.1, "weights")
     data = replace(padded, data=data)
     gradients = SplitCurvature(padded.region, grid.spacing, gradient_threshold(padded), slope_length)
     solver = WeakHarmonicSolver(data, phase_scale, regularization, harmonicity, gradients, interior)

@@ -13,7 +13,7 @@ from ..numerics.corner_transform import CornerTransform
 from ..numerics.fourier import frequencies
 from ..numerics.split_curvature import SplitCurvature
 from ..numerics.split_gradient import SplitGradient
-from ..progress import Progress
+from ..progress import Progress, no_progress, part_of
 from .padded_field import PaddedField
 
 #: Jump between neighbouring voxels, in ppm, at which the split gradient starts to differ from zero. It sets the speed
@@ -101,11 +101,15 @@ class SplitInversion:
         normal[0, 0, 0] = np.inf
         self.inverse_normal = np.divide(1, normal, out=normal)
 
-    def iterate(self, correct: Callable[[np.ndarray], None] | None = None) -> float:
+    def iterate(
+        self, progress: Progress = no_progress, correct: Callable[[np.ndarray], None] | None = None
+    ) -> float:
         """One iteration. Returns the relative change of susceptibility inside the mask.
 
         Parameters
         ----------
+        progress : callable
+            See `progress`; hears of the steps of the iteration.
         correct : callable, optional
             Takes D x before the iteration, in `field.corner`, and changes the data accordingly.
         """
@@ -113,6 +117,7 @@ class SplitInversion:
             correct(self.model)
         lines, field_lines = self.transform.forward(self.gradient_pull), self.transform.forward(self.field_pull)
         self.transform.multiply((lines, field_lines), self._change)
+        progress(0.3, "susceptibility")
         # From here on, the steps take the place of the pulls, and these that of the steps.
         self.transform.inverse(lines, out=self.gradient_pull)
         del lines
@@ -154,15 +159,17 @@ class Solver(Protocol):
 
     susceptibility: np.ndarray
 
-    def iterate(self) -> float:
-        """One iteration. Returns the relative change of susceptibility."""
+    def iterate(self, progress: Progress) -> float:
+        """One iteration, whose steps are reported. Returns the relative change of susceptibility."""
 
 
 def iterated(solver: Solver, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
     """Iterate until susceptibility changes by less than `tolerance`, and return it as the solver keeps it."""
     for iteration in range(max_iterations):
-        change = solver.iterate()
-        progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
+        part = part_of(progress, iteration / max_iterations, (iteration + 1) / max_iterations)
+        part(0.0, f"iteration {iteration + 1}")
+        change = solver.iterate(part_of(part, 0.0, 1.0, f"iteration {iteration + 1}"))
+        part(1.0, f"iteration {iteration + 1}, change {100 * change:.1f} %")
         if change < tolerance:
             break
     return solver.susceptibility

@@ -106,6 +106,7 @@ def weak_harmonic_tv(
     Milovic et al., Magn Reson Med 2019, 10.1002/mrm.27483;
     Milovic et al., Magn Reson Med 2018, 10.1002/mrm.27073 (weights of the gradient)
     """
+    progress(0.0, "weights")
     padded = PaddedField.around(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
@@ -168,8 +169,8 @@ class WeakHarmonicSolver:
         self.multiplier = self.misfit(np.zeros(field.shape, dtype=np.float32))
         self.target = -2 * self.multiplier
 
-    def iterate(self) -> float:
-        """One iteration. Returns the relative change of susceptibility inside the mask."""
+    def iterate(self, progress: Progress) -> float:
+        """One iteration, whose steps are reported. Returns the relative change of susceptibility inside the mask."""
         shape, dipole = self.field.shape, self.field.dipole
         gradient = self.gradient_penalty * (self.laplacian * self.spectrum + forward(self.pull))
         harmonic = self.laplacian_penalty * self.laplacian * forward(self.curvature)
@@ -188,10 +189,13 @@ class WeakHarmonicSolver:
         x[0, 0, 0], h[0, 0, 0] = 0, mean
         self.spectrum = x.copy()
 
+        progress(0.4, "susceptibility")
         previous = self.susceptibility
         model = inverse(dipole * x + h, shape)
         self.susceptibility = inverse(x, shape)
+        progress(0.6, "gradient")
         self.gradients.update(self.susceptibility, self.pull)
+        progress(0.8, "harmonic field")
 
         v = inverse(self.laplacian * h, shape)
         v += self.of_laplacian

@@ -12,7 +12,7 @@ from ..grid import Grid
 from ..numerics.crop import uncropped
 from ..numerics.split_gradient import SplitGradient
 from ..parameter import Parameter
-from ..progress import Progress, no_progress
+from ..progress import Progress, no_progress, part_of
 from .edges import combined_magnitude, penalized_differences
 from .padded_field import PaddedField
 from .shading import Shading
@@ -147,12 +147,17 @@ def weighted_tv(
     )
     solver = _Solver(padded, regularization, penalized_differences(padded, magnitude, edge_share), field, lost)
     interval = correction_interval if lost is not None else 0
-    susceptibility = padded.whole(solver.solved(interval, tolerance, max_iterations, progress))
+    part = part_of(progress, 0.0, 0.9)
+    susceptibility = padded.whole(solver.solved(interval, tolerance, max_iterations, part))
     trusted = uncropped(solver.known, padded.box, grid.shape)
     del padded, solver  # shading needs room of its own
     if magnitude is not None and shading_degree:
+        part = part_of(progress, 0.9, 1.0, "shading")
+        part(0.0, "combining echoes")
         combined = combined_magnitude(magnitude, grid.shape)
-        susceptibility -= Shading(trusted, grid, shading_degree, combined).of(susceptibility)
+        part(0.1, "polynomials")
+        shading = Shading(trusted, grid, shading_degree, combined)
+        susceptibility -= shading.of(susceptibility, part_of(part, 0.3, 1.0))
         susceptibility[~mask] = 0
     return susceptibility
 
@@ -182,7 +187,7 @@ class _Solver:
         """Susceptibility in the corner, corrected every `interval` iterations; 0 never corrects."""
         due = False
         for iteration in range(max_iterations):
-            change = self.inversion.iterate(self._put_back if due else None)
+            change = self.inversion.iterate(correct=self._put_back if due else None)
             progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
             due = interval > 0 and (iteration + 1) % interval == 0
             if change < tolerance and not due:

@@ -10,6 +10,7 @@ from ..acquisition import Acquisition, checked_mask
 from ..numerics.crop import bounding_box
 from ..numerics.depth import depth_inside
 from ..parameter import Parameter
+from ..progress import Progress, no_progress
 from .evenness import local_level
 
 #: Standard deviation of the neighbourhood in which brain and margin are compared, in mm: coils are even over that.
@@ -22,6 +23,7 @@ def surroundings(
     *,
     margin: Annotated[float, Parameter("Margin around the brain", unit="mm", range=(0, 20))] = 3.0,
     least_signal: Annotated[float, Parameter("Least signal, relative to the brain nearby", range=(0, 1))] = 0.5,
+    progress: Progress = no_progress,
 ) -> np.ndarray:
     """Take in a margin around the brain, whose field tells sources outside from sources inside.
 
@@ -36,6 +38,8 @@ def surroundings(
     least_signal : float
         What a voxel of the margin must have of the magnitude of the brain near it, in the first echo: the rest of a
         voxel with half of it is bone or air, whose field is not that of a source outside.
+    progress : callable
+        See `progress`.
 
     Returns
     -------
@@ -62,12 +66,14 @@ def surroundings(
     mask = checked_mask(mask, acquisition.grid.shape)
     spacing = acquisition.grid.spacing
     box = bounding_box(mask, tuple(int(np.ceil(margin / h)) + 1 for h in spacing))
+    progress(0.0, "distance from the brain")
     near = depth_inside(~mask[box], spacing) <= margin
     near &= np.any(acquisition.magnitude[(slice(None), *box)] > 0, axis=0)
     if margin and least_signal:
         first = acquisition.magnitude[0][box]
         brain = mask[box] & (first > 0)
         if brain.any():
+            progress(0.5, "signal of the brain nearby")
             near &= mask[box] | (first >= least_signal * local_level(first, np.array(spacing), brain, _NEARBY))
     support = mask.copy()
     support[box] |= near

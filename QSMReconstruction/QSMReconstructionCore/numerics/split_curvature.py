@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..cores import of_slabs
 from .gradient import adjoint_gradient, differences_within, gradient
 
 #: Pairs of axes of a symmetric tensor, and how often each counts in its norm.
@@ -12,6 +13,9 @@ _PAIRS = ((0, 0, 1), (1, 1, 1), (2, 2, 1), (0, 1, 2), (0, 2, 2), (1, 2, 2))
 #: Change of the slope over a length that is smoothed, relative to the threshold of the gradient, at which the split
 #: curvature starts to differ from zero. It sets the speed of convergence, not the solution.
 _BEND = 4.0
+
+#: Planes that a thread works on at once, besides one on each side.
+_SLAB = 6
 
 
 class SplitCurvature:
@@ -58,30 +62,47 @@ class SplitCurvature:
 
     def update(self, x: np.ndarray, pull: np.ndarray) -> None:
         """Update slope and multipliers for x, and write the adjoint gradient of z1 - u1 + v - grad x into `pull`."""
-        split = gradient(x, self.spacing)
-        change = np.empty_like(self.slope)
-        split -= self.slope
-        split += self.multiplier
-        np.copyto(change, self.multiplier)
-        np.multiply(split, self.within, out=self.multiplier)
-        _limit(self.multiplier, self.threshold, (1, 1, 1))
-        change -= 2 * self.multiplier
-        np.copyto(split, change)
+        apart, bend = np.empty_like(self.slope), np.empty_like(self.bend_multiplier)
+        for step in (
+            lambda planes: self._shrink(x, apart, bend, planes),
+            lambda planes: self._change_slope(apart, bend, planes),
+            lambda planes: np.copyto(pull[planes], adjoint_gradient(_around(apart, planes), self.spacing)[1:-1]),
+        ):
+            of_slabs(step, len(x), _SLAB)
 
-        bend = symmetric_gradient(self.slope, self.spacing)
-        bend += self.bend_multiplier
-        bend *= self.bent
-        _limit(bend, self.bend_threshold, [count for _, _, count in _PAIRS])
-        np.multiply(2, bend, out=bend)
-        bend -= self.bend_multiplier
-        self.bend_multiplier += bend
-        self.bend_multiplier *= np.float32(0.5)
-        change += self.ratio * adjoint_symmetric_gradient(bend, self.spacing)
-        change *= self.within
+    def _shrink(self, x: np.ndarray, apart: np.ndarray, bend: np.ndarray, planes: slice) -> None:
+        """Update the multipliers of a slab; write z1 - u1 + v - grad x to `apart`, the extrapolated u0 to `bend`."""
+        here, multiplier = apart[:, planes], self.multiplier[:, planes]
+        np.copyto(here, multiplier)
+        slope = _around(self.slope, planes)
+        multiplier += gradient(_around(x, planes), self.spacing)[:, 1:-1]
+        multiplier -= slope[:, 1:-1]
+        multiplier *= self.within[:, planes]
+        _limit(multiplier, self.threshold, (1, 1, 1))
+        here -= 2 * multiplier
+
+        bend, multiplier = bend[:, planes], self.bend_multiplier[:, planes]
+        np.negative(multiplier, out=bend)
+        multiplier += symmetric_gradient(slope, self.spacing)[:, 1:-1]
+        multiplier *= self.bent[planes]
+        _limit(multiplier, self.bend_threshold, [count for _, _, count in _PAIRS])
+        bend += 2 * multiplier
+
+    def _change_slope(self, apart: np.ndarray, bend: np.ndarray, planes: slice) -> None:
+        """One step of the slope of a slab."""
+        here = apart[:, planes]
+        change = adjoint_symmetric_gradient(_around(bend, planes), self.spacing)[:, 1:-1]
+        change *= self.ratio
+        change += here
+        change *= self.within[:, planes]
         change *= self.step
-        self.slope -= change
-        split -= change
-        np.copyto(pull, adjoint_gradient(split, self.spacing))
+        self.slope[:, planes] -= change
+        here -= change
+
+
+def _around(volumes: np.ndarray, planes: slice) -> np.ndarray:
+    """Copy of a slab and one plane on each side of it; the first plane follows the last."""
+    return volumes.take(range(planes.start - 1, planes.stop + 1), axis=-3, mode="wrap")
 
 
 def symmetric_gradient(v: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..progress import Progress, no_progress
 from . import brain_mask, echoes, field, phase, protocol, susceptibility
 from .result import Result
 from .sample import Sample
@@ -71,7 +72,9 @@ def _previewed(acquisition: Acquisition) -> list[Verdict]:
     return [question.judged(measure(result)) for question, measure in checks]
 
 
-def assess_reconstruction(reconstruction: Reconstruction, acquisition: Acquisition) -> tuple[Verdict, ...]:
+def assess_reconstruction(
+    reconstruction: Reconstruction, acquisition: Acquisition, progress: Progress = no_progress
+) -> tuple[Verdict, ...]:
     """Judge a reconstruction by its maps.
 
     Parameters
@@ -79,6 +82,8 @@ def assess_reconstruction(reconstruction: Reconstruction, acquisition: Acquisiti
     reconstruction : Reconstruction
     acquisition : Acquisition
         What it was reconstructed from.
+    progress : callable
+        See `progress`.
 
     Returns
     -------
@@ -87,4 +92,8 @@ def assess_reconstruction(reconstruction: Reconstruction, acquisition: Acquisiti
     """
     result = Result.of(reconstruction, acquisition)
     checks = (*brain_mask.CHECKS, *field.CHECKS, *susceptibility.CHECKS)
-    return tuple(question.judged(measure(result)) for question, measure in checks)
+    told = []
+    for number, (question, measure) in enumerate(checks):
+        progress(number / len(checks), question.title)
+        told.append(question.judged(measure(result)))
+    return tuple(told)

@@ -12,6 +12,7 @@ from ..grid import Grid
 from ..numerics.crop import bounding_box, uncropped
 from ..numerics.depth import depth_inside
 from ..parameter import Parameter
+from ..progress import Progress, no_progress
 from . import ReferenceRegion
 
 #: Width in mm of the Gaussian that smooths R2*: noise must not tear the fluid apart, and a ventricle must survive.
@@ -33,6 +34,7 @@ def csf(
     middle: Annotated[float, Parameter("Radius of the middle of the brain", unit="mm", range=(5, 100))] = 30.0,
     depth: Annotated[float, Parameter("Depth below the surface", unit="mm", range=(0, 50))] = 10.0,
     erosion: Annotated[float, Parameter("Erosion", unit="mm", range=(0, 10))] = 1.0,
+    progress: Progress = no_progress,
 ) -> ReferenceRegion:
     """Refer susceptibility to the cerebrospinal fluid of the ventricles, where R2* is low in the middle of the brain.
 
@@ -53,6 +55,8 @@ def csf(
         Voxels closer to the surface of the mask are left out, in mm: fluid between brain and skull.
     erosion : float
         How much is taken off the fluid all round, in mm, against partial volume with its walls.
+    progress : callable
+        See `progress`.
 
     Returns
     -------
@@ -81,13 +85,16 @@ def csf(
             "Choose whole_brain, or give the region."
         )
     rate = checked_volume("r2star", r2star, grid.shape)
+    progress(0.0, "smoothing R2*")
     box = bounding_box(mask, (1, 1, 1))
     inside, spacing = mask[box], np.asarray(grid.spacing)
     smooth = scipy.ndimage.gaussian_filter(rate[box], _SMOOTHING / spacing)
     highest_rate = slowness * float(np.median(smooth[inside]))
     fluid = inside & (smooth < highest_rate)
+    progress(0.4, "depth in the brain")
     fluid &= depth_inside(inside, grid.spacing) > depth
 
+    progress(0.7, "ventricles")
     centroid = scipy.ndimage.center_of_mass(inside)
     axes = np.ogrid[tuple(slice(0, n) for n in inside.shape)]
     central = sum(((a - c) * h) ** 2 for a, c, h in zip(axes, centroid, spacing)) < middle**2
