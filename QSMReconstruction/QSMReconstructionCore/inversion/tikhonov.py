@@ -48,7 +48,10 @@ def tikhonov(
     regularizer : str
         "gradient" keeps differences of neighbouring voxels small, "identity" susceptibility itself.
     regularization : float
-        Reciprocal of a typical gradient in mm/ppm, or of a typical susceptibility in 1/ppm.
+        Reciprocal of a typical gradient in mm/ppm, or of a typical susceptibility in 1/ppm. From the true local field
+        of the head phantom at 2 mm (3 T), the error is least between 45 and 60 mm/ppm at SNR 30 and at 60 mm/ppm at
+        SNR 150; at 3 mm, where gradients are smaller, 90 mm/ppm take 4 % of error off at both. For "identity", no
+        smaller weight is better after V-SHARP (3 mm at 3 and 7 T, 2 mm at 3 T, SNR 30 and 150).
     model_error : float
         What the field deviates from the dipole model besides noise, in ppm, added to the noise in quadrature.
     integrated_kernel : bool

@@ -25,7 +25,7 @@ def weighted_tikhonov(
     regularization: Annotated[float, Parameter("Regularization", unit="1/ppm or mm/ppm", range=(0.01, 1e5))] = 60.0,
     model_error: Annotated[float, Parameter("Model error of the field", unit="ppm", range=(0, 0.1))] = 0.001,
     margin: Annotated[float, Parameter("Margin around the mask", unit="mm", range=(2, 100))] = 16.0,
-    tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.9))] = 0.01,
+    tolerance: Annotated[float, Parameter("Relative residual at which to stop", range=(1e-6, 0.9))] = 0.03,
     max_iterations: Annotated[int, Parameter("Largest number of iterations", range=(1, 1000))] = 100,
     integrated_kernel: Annotated[bool, Parameter("Dipole kernel integrated over voxels")] = False,
     progress: Progress = no_progress,
@@ -45,13 +45,18 @@ def weighted_tikhonov(
     regularizer : str
         "gradient" keeps differences of neighbouring voxels of the mask small, "identity" susceptibility itself.
     regularization : float
-        Reciprocal of a typical gradient in mm/ppm, or of a typical susceptibility in 1/ppm, as for `tikhonov`.
+        Reciprocal of a typical gradient in mm/ppm, or of a typical susceptibility in 1/ppm, as for `tikhonov`. After
+        V-SHARP of the head phantom (3 mm at 3 and 7 T, 2 mm at 3 T, SNR 30 and 150), 30 and 90 mm/ppm make the error at most
+        0.2 % smaller, and up to 7 % larger.
     model_error : float
         What the field deviates from the dipole model besides noise, in ppm, added to the noise in quadrature.
     margin : float
         Volume around the mask in which sources may absorb what is left of the background field, in mm.
     tolerance : float
-        Stop when the residual of the normal equations has fallen to this share.
+        Stop when the residual of the normal equations has fallen to this share. Where the field is noisy, sources in
+        the margin go on to fit the field of those inside, which pay the penalty: with 0.01, after V-SHARP of the head
+        phantom (3 mm, 3 T, SNR 30), the error is 73 % after 71 iterations rather than 68 % after 10. At SNR 150 it
+        changes by 1 % at most, and from the true local field it is up to 2 % less.
     max_iterations : int
         Stop at the latest after so many iterations.
     integrated_kernel : bool
