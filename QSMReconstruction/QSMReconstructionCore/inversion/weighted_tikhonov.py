@@ -46,8 +46,8 @@ def weighted_tikhonov(
         "gradient" keeps differences of neighbouring voxels of the mask small, "identity" susceptibility itself.
     regularization : float
         Reciprocal of a typical gradient in mm/ppm, or of a typical susceptibility in 1/ppm, as for `tikhonov`. After
-        V-SHARP of the head phantom (3 mm at 3 and 7 T, 2 mm at 3 T, SNR 30 and 150), 30 and 90 mm/ppm make the error at most
-        0.2 % smaller, and up to 7 % larger.
+        V-SHARP of the head phantom (3 mm at 3 and 7 T, 2 mm at 3 T, SNR 30 and 150), 30 and 90 mm/ppm make the error
+        at most 0.2 % smaller, and up to 7 % larger.
     model_error : float
         What the field deviates from the dipole model besides noise, in ppm, added to the noise in quadrature.
     margin : float
@@ -55,8 +55,8 @@ def weighted_tikhonov(
     tolerance : float
         Stop when the residual of the normal equations has fallen to this share. Where the field is noisy, sources in
         the margin go on to fit the field of those inside, which pay the penalty: with 0.01, after V-SHARP of the head
-        phantom (3 mm, 3 T, SNR 30), the error is 73 % after 71 iterations rather than 68 % after 10. At SNR 150 it
-        changes by 1 % at most, and from the true local field it is up to 2 % less.
+        phantom (3 mm, 3 T, SNR 30), the error is 73 % after 71 iterations rather than 68 % after 10. At SNR 150,
+        0.01 makes it at most 1 % smaller, and 2 % from the true local field.
     max_iterations : int
         Stop at the latest after so many iterations.
     integrated_kernel : bool
