@@ -78,6 +78,8 @@ PRESETS: dict[str, Preset] = {
             "inversion": {"method": "tkd"},
         },
     ),
+    # From raw phase of the head phantom at 1 mm (3 T, SNR 100), its error is 29 %, that of nuclei 2.8 ppb; with `tfi`
+    # 67 % and 22 ppb, in twice the time. At 3 mm it is the other way round: 61 against 38 %.
     "single_step": Preset(
         "Single step",
         "A check on the default by other means: no background is removed, and one fit explains the total field.",
