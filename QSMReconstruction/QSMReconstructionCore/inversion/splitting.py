@@ -166,10 +166,11 @@ class Solver(Protocol):
 def iterated(solver: Solver, tolerance: float, max_iterations: int, progress: Progress) -> np.ndarray:
     """Iterate until susceptibility changes by less than `tolerance`, and return it as the solver keeps it."""
     for iteration in range(max_iterations):
-        part = part_of(progress, iteration / max_iterations, (iteration + 1) / max_iterations)
-        part(0.0, f"iteration {iteration + 1}")
-        change = solver.iterate(part_of(part, 0.0, 1.0, f"iteration {iteration + 1}"))
-        part(1.0, f"iteration {iteration + 1}, change {100 * change:.1f} %")
+        begin, end = iteration / max_iterations, (iteration + 1) / max_iterations
+        part = part_of(progress, begin, end, f"iteration {iteration + 1}")
+        part(0.0, "")
+        change = solver.iterate(part)
+        progress(end, f"iteration {iteration + 1}, change {100 * change:.1f} %")
         if change < tolerance:
             break
     return solver.susceptibility

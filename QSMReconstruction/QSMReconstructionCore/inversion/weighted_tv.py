@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -145,6 +146,7 @@ def weighted_tv(
     padded = PaddedField.around(
         field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
     )
+    progress(0.0, "edges")
     solver = _Solver(padded, regularization, penalized_differences(padded, magnitude, edge_share), field, lost)
     interval = correction_interval if lost is not None else 0
     part = part_of(progress, 0.0, 0.9)
@@ -187,19 +189,23 @@ class _Solver:
         """Susceptibility in the corner, corrected every `interval` iterations; 0 never corrects."""
         due = False
         for iteration in range(max_iterations):
-            change = self.inversion.iterate(correct=self._put_back if due else None)
-            progress((iteration + 1) / max_iterations, f"iteration {iteration + 1}, change {100 * change:.1f} %")
+            begin, end = iteration / max_iterations, (iteration + 1) / max_iterations
+            part = part_of(progress, begin, end, f"iteration {iteration + 1}")
+            change = self.inversion.iterate(part, partial(self._put_back, part) if due else None)
+            progress(end, f"iteration {iteration + 1}, change {100 * change:.1f} %")
             due = interval > 0 and (iteration + 1) % interval == 0
             if change < tolerance and not due:
                 break
         return self.inversion.susceptibility
 
-    def _put_back(self, model: np.ndarray) -> None:
+    def _put_back(self, progress: Progress, model: np.ndarray) -> None:
         """Move the data toward what was measured and what background removal takes from the field of an estimate."""
         padded = self.padded
         data = padded.data[padded.inside]
+        progress(0.0, "what background removal takes")
         model = padded.whole(model)
         step = self.lost(model)[padded.box]  # of a volume that is nobody else's
+        progress(0.1, "misfit")
         step += self.field[padded.box]
         misfit = model[padded.box]
         misfit -= step
@@ -208,6 +214,7 @@ class _Solver:
         np.add(data, step, out=data, where=self.known)
         del step
         self._distrust(misfit)
+        progress(0.2, "correction")
 
     def _distrust(self, misfit: np.ndarray) -> None:
         """Divide the precision by the fourth power of the misfit around, where that is more than is believed.
