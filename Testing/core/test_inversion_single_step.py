@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.ndimage
 from background_scene import scene
 from inversion_scene import correlation
 
@@ -40,6 +41,18 @@ def test_a_background_alone_makes_hardly_any_susceptibility(method, fields):
     grid, mask, background, _, _ = fields
     found = method.function(background, mask, grid)
     assert np.std(found[mask]) < 0.003 * np.std(background[mask])
+
+
+@every_method
+def test_wild_voxels_at_the_edge_that_the_noise_tells_of_are_left_out(method, fields):
+    grid, mask, background, local, susceptibility = fields
+    wild = mask & ~scipy.ndimage.binary_erosion(mask)
+    wild[: mask.shape[0] // 2] = False
+    noise = np.where(wild, np.float32(0.02), np.float32(0.001))
+    field = background + local + wild * np.random.default_rng(0).normal(0, 0.5, mask.shape).astype(np.float32)
+    found = method.function(field, mask, grid, weights=mask / noise)
+    assert not found[wild].any()
+    assert correlation(found, susceptibility, mask & ~wild) > 0.85
 
 
 def test_the_whole_reconstruction_runs_in_a_single_step_and_says_so(head):

@@ -58,7 +58,7 @@ def test_weights_over_their_median_do_not_feel_the_noise_level():
 
 def test_the_single_step_preset_removes_no_background_and_finds_the_head():
     stages = Recipe.preset("single_step").stages
-    assert stages["background"]["method"] == "no_removal" and stages["inversion"]["method"] == "single_step_tgv"
+    assert stages["background"]["method"] == "no_removal" and stages["inversion"]["method"] == "tfi"
     scan = head_phantom(**COARSE, echo_times=(0.003, 0.008, 0.013))
     result = reconstruct(scan.acquisition, "single_step", mask=scan.mask)
     assert correlation(result.susceptibility, scan.susceptibility, scan.mask) > 0.75

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from QSMReconstructionCore.numerics.conjugate_gradients import conjugate_gradients, inner
+from QSMReconstructionCore.numerics.conjugate_gradients import conjugate_gradients, inner, largest_eigenvalue
 from QSMReconstructionCore.numerics.multigrid import LaplaceMultigrid
 from QSMReconstructionCore.numerics.semi_iteration import semi_iteration
 
@@ -68,6 +68,19 @@ def test_steps_of_fixed_length_damp_a_part_of_the_data_by_the_square_of_their_nu
 def test_steps_of_fixed_length_bear_an_eigenvalue_a_little_too_small():
     matrix = np.diag(np.sqrt([1.0, 0.5, 0.01]))
     assert np.abs(after_steps(matrix, np.ones((3, 1)), 0.92, 200)[-1]).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    "eigenvalues",
+    [np.linspace(0, 1, 2000), np.geomspace(1e-8, 1, 2000), np.append(np.full(1999, 0.3), 1), np.ones(50)],
+    ids=["dense", "steep", "one apart", "all alike"],
+)
+def test_the_largest_eigenvalue_is_hardly_ever_too_small_and_not_much_too_large(eigenvalues):
+    scale = np.random.default_rng(1).uniform(0.1, 10, len(eigenvalues))[:, None]
+    start = np.random.default_rng(0).standard_normal((len(eigenvalues), 1))
+    diagonal = (eigenvalues[:, None] / scale).astype(float)
+    found = largest_eigenvalue(lambda x: diagonal * x, lambda x: scale * x, start)
+    assert 0.97 < found / eigenvalues.max() < 1.2
 
 
 def test_steps_of_fixed_length_are_linear_in_the_data():

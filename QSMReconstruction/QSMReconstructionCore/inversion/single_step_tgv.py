@@ -79,7 +79,7 @@ def single_step_tgv(
     Returns
     -------
     ndarray, float32, shape (k, j, i)
-        Susceptibility in ppm, 0 outside the mask.
+        Susceptibility in ppm, 0 outside the mask and in the very noisy voxels at its edge that are left out.
 
     Raises
     ------
@@ -103,8 +103,9 @@ def single_step_tgv(
     Milovic et al., Magn Reson Med 2019, 10.1002/mrm.27483 (harmonic field)
     """
     padded = PaddedField.around(
-        total_field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
-    )
+        total_field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel,
+        trusted_edge=True,
+    )  # fmt: skip
     interior = scipy.ndimage.binary_erosion(padded.precision > 0)
     if not interior.any():
         raise ValueError(

@@ -81,7 +81,7 @@ def tfi(
     Returns
     -------
     ndarray, float32, shape (k, j, i)
-        Susceptibility in ppm, 0 outside the mask.
+        Susceptibility in ppm, 0 outside the mask and in the very noisy voxels at its edge that are left out.
 
     Raises
     ------
@@ -101,8 +101,9 @@ def tfi(
     Liu et al., Magn Reson Med 2017, 10.1002/mrm.26331
     """
     padded = PaddedField.around(
-        total_field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel
-    )
+        total_field, mask, grid, weights, model_error=model_error, margin=margin, integrated=integrated_kernel,
+        trusted_edge=True,
+    )  # fmt: skip
     fit = EdgeSparingFit(
         padded, penalized_differences(padded, magnitude, edge_share), phase_scale=None,
         regularization=regularization, outlier=outlier,
