@@ -10,23 +10,20 @@ from functools import cache
 
 import numpy as np
 import pytest
-from every_method import double_precision, doubled, every, head, inputs, volume_of
+from every_method import double_precision, doubled, every, inputs, volume_of
 
 from QSMReconstructionCore.grid import Grid
 from QSMReconstructionCore.numerics.fourier import counted_ffts
 from QSMReconstructionCore.progress import Cancelled
 
-#: Conjugate gradients on a background many times the local field: rounding turns their directions after some steps, so
-#: that the ways in the two precisions part. They are compared over the first steps here, and by their error below.
-FIRST_STEPS = {"tfi": {"max_iterations": 1, "inner_iterations": 5}}
-
-#: A background as large, but rounding does not grow: compared where the methods end by themselves.
-TO_THE_END = ("pdf", "iharperella", "harperella")
+#: Methods on a background many times the local field, compared where they end by themselves: rounding might grow from
+#: step to step.
+TO_THE_END = ("pdf", "iharperella", "harperella", "tfi")
 
 
 def few_steps(found):
     """Fewer iterations than by default, where that is a parameter: what a step does wrong, ten steps show."""
-    return FIRST_STEPS.get(found.name, {"max_iterations": 10} if "max_iterations" in found.parameters else {})
+    return {"max_iterations": 10} if "max_iterations" in found.parameters else {}
 
 
 def norm(volume):
@@ -46,16 +43,6 @@ def test_single_precision_stays_near_double_precision(found):
     else:
         assert (single.dtype, double.dtype) == (np.float32, np.float64)
         assert norm(single - double) < 1e-3 * norm(double)
-
-
-@pytest.mark.parametrize("found", [p for p in every() if p.values[0].name in FIRST_STEPS])
-def test_where_precisions_part_the_error_is_the_same(found):
-    truth = head().susceptibility
-    single = inputs().run(found)
-    with double_precision():
-        double = doubled(inputs()).run(found)
-    errors = [norm((each - truth)[inputs().mask]) for each in (single, double)]
-    assert errors[0] < 1.03 * errors[1]
 
 
 #: Pairs of Fourier transforms that may pass without a report: a pair of 256 x 256 x 160 takes a quarter of a second.

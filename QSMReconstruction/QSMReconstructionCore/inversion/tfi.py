@@ -93,8 +93,8 @@ def tfi(
     Minimises 1/2 ||W (D x - f)||^2 + lambda sum_mask |M grad x| with x = P y, W the reciprocal of the noise and M = 0
     at edges of the magnitude. P is 1 in the mask and `outside` around it. The minimum does not depend on P, but the way
     there does: conjugate gradients on y, which are those on x preconditioned by P^2, put strong sources outside first.
-    Each inner step takes two pairs of Fourier transforms. The data term is linear: to a complex one, a background of
-    several turns would be a thicket of local minima.
+    They calculate in double precision: see `EdgeSparingFit`. Each inner step takes two pairs of Fourier transforms. The
+    data term is linear: to a complex one, a background of several turns would be a thicket of local minima.
 
     References
     ----------
