@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics.romeo_weights import wrapped
+
 #: A mean step nearer to pi / 2 than this, in rad, tells neither: noise gives pi / 2.
 _UNDECIDED = 0.2
 #: Their images never alternate.
@@ -65,7 +67,7 @@ def alternating_slices(magnitude: np.ndarray, phase: np.ndarray) -> tuple[bool |
     total = weights = 0.0
     for k in range(len(phase) - 1):
         difference = phase[k + 1] - phase[k]
-        size = np.abs(np.angle(np.exp(1j * difference)))
+        size = np.abs(wrapped(difference))
         signal = magnitude[k + 1].astype(float) * magnitude[k]
         total += float(np.sum(size * signal))
         weights += float(np.sum(signal))
