@@ -136,11 +136,11 @@ def head_phantom(
     # The surrounding air is the zero of the convolution, so that the volume's own border makes no field.
     air = np.float32(TISSUES[AIR].susceptibility)
     field = _field(susceptibility - air, fine, part_of(progress, 0.35, 0.55, "field of the head"))
-    inside = np.where(brain, susceptibility, np.float32(0))
-    local = _field(inside, fine, part_of(progress, 0.55, 0.7, "field of the brain"))
     mask = _block_mean(brain, factors) >= 0.5
     if mask.sum() < 8:
         raise ValueError(f"shape {shape} at spacing {spacing} mm holds no brain. Cover about 150 mm in each direction.")
+    inside = np.where(_in_blocks(mask, factors), susceptibility, np.float32(0))
+    local = _field(inside, fine, part_of(progress, 0.55, 0.7, "field of the brain"))
     _shim(field, _block_mean(field, factors), grid, fine, mask, seed)
 
     magnitude, phase = _signal(
@@ -321,6 +321,13 @@ def _block_mean(volume: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray
                 total += np.take(parts, step, axis=axis + 1)
             out = total * np.float32(1 / f)
     return out
+
+
+def _in_blocks(volume: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray:
+    """Each voxel repeated in a block of `factors` voxels."""
+    for axis, factor in enumerate(factors):
+        volume = np.repeat(volume, factor, axis=axis)
+    return volume
 
 
 def _majority(tissue: np.ndarray, brain: np.ndarray, factors, mask: np.ndarray) -> np.ndarray:

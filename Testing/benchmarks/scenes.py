@@ -21,10 +21,11 @@ _VEIN_RADIUS, _VEIN_SUSCEPTIBILITY = 2.0, 0.4
 _VEIN_START, _VEIN_DIRECTION = (30.0, -20.0, 35.0), (0.6, -0.2, 0.77)
 
 
-def head(voxel_size: float, **options) -> Phantom:
-    """The head phantom in cubic voxels, in mm; options as those of `head_phantom`."""
-    shape = tuple(round(length / voxel_size) for length in _EXTENT)
-    return head_phantom(shape=shape, spacing=(voxel_size,) * 3, **options)
+def head(voxel_size: float, proportions: tuple[float, float, float] = (1.0, 1.0, 1.0), **options) -> Phantom:
+    """The head phantom in voxels of a size, in mm, times proportions; options as those of `head_phantom`."""
+    spacing = tuple(voxel_size * proportion for proportion in proportions)
+    shape = tuple(round(length / h) for length, h in zip(_EXTENT, spacing))
+    return head_phantom(shape=shape, spacing=spacing, **options)
 
 
 #: Scenarios in which one recipe must serve: name -> options of `head`.

@@ -10,6 +10,7 @@ import numpy as np
 
 from QSMReconstructionCore.background.residual import FUNCTIONS, remove_residual
 from QSMReconstructionCore.fieldmapping.unwrapping import unwrap_spatially
+from QSMReconstructionCore.inversion.padded_field import PaddedField
 from QSMReconstructionCore.methods import METHODS
 from QSMReconstructionCore.metrics import correlation, nrmse, score
 from QSMReconstructionCore.numerics.fourier import counted_ffts, fast_shape
@@ -26,6 +27,12 @@ from .stage_meter import Cost, Meter, metered, seconds_of_a_pair, tracing
 
 #: The region that the reference method "region" is given.
 _WHITE_MATTER = next(label for label, name in LABELS.items() if name == "White matter")
+
+#: Voxels (k, j, i) of the same volume, and tilts in degrees, of the part `kernel`.
+_VOXEL_PROPORTIONS = ((1.0, 1.0, 1.0), (1.6, 0.8, 0.8), (2.5, 0.65, 0.65))
+_KERNEL_TILTS = ((0.0, 0.0), (25.0, 0.0))
+#: Padding in mm, half of it on each side, so that a head of 180 mm has its field without wrapping around.
+_UNWRAPPED = 200.0
 
 #: Of the smooth functions that the part `residual` takes off; 4 is what SEPIA takes.
 _RESIDUAL_DEGREES = (1, 2, 4)
@@ -125,6 +132,28 @@ def isolated_rows(bench: Bench) -> Rows:
                 yield row | _similarity(score(found.field, phantom.local_field, mask))
             else:
                 yield row | agreement(found, phantom)
+
+
+def kernel_rows(bench: Bench) -> Rows:
+    """Dipole kernels on voxels of several shapes: error of the brain's field, and of its inversion without noise."""
+    options = {name: value for name, value in bench.options.items() if name != "tilt"}
+    for proportions in _VOXEL_PROPORTIONS:
+        for tilt in _KERNEL_TILTS:
+            phantom = head(bench.voxel_size, proportions, tilt=tilt, **options)
+            grid, mask = phantom.acquisition.grid, phantom.mask
+            sources = np.where(mask, phantom.susceptibility, np.float32(0))
+            for kernel, integrated in (("continuous", False), ("integrated over voxels", True)):
+                padded = PaddedField.around(sources, mask, grid, None, margin=_UNWRAPPED, integrated=integrated)
+                field = padded.whole(padded.convolved(padded.data))
+                found = METHODS["inversion"]["rts"].run(
+                    phantom.local_field, mask, grid, given={}, parameters={"integrated_kernel": integrated}
+                )
+                yield {
+                    "voxel mm": " x ".join(f"{h:.3g}" for h in grid.spacing[::-1]),
+                    "tilt": f"{tilt[0]:g} degrees",
+                    "kernel": kernel,
+                    "field error %": nrmse(field, phantom.local_field, mask),
+                } | agreement(found, phantom)
 
 
 def residual_rows(bench: Bench) -> Rows:
@@ -299,6 +328,7 @@ def _own_error(stage: str, result: Reconstruction, phantom: Phantom) -> float | 
 SECTIONS: dict[str, Callable[[Bench], Rows]] = {
     "methods": method_rows,
     "isolated": isolated_rows,
+    "kernel": kernel_rows,
     "residual": residual_rows,
     "matrix": matrix_rows,
     "scenarios": scenario_rows,

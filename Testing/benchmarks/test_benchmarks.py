@@ -31,7 +31,7 @@ def head():
 def quick(tmp_path_factory):
     """Folder that the smallest benchmark has left."""
     out = tmp_path_factory.mktemp("benchmark")
-    sections = ("methods", "isolated", "residual", "preview", "pipeline", "unwrapping")
+    sections = ("methods", "isolated", "kernel", "residual", "preview", "pipeline", "unwrapping")
     assert main(["--quick", "--sections", *sections, "--out", str(out)]) == 0
     return out
 
@@ -66,6 +66,14 @@ def test_the_removal_of_smooth_remains_is_measured_for_both_kinds_of_functions(q
         name for name, method in METHODS["background"].items() if "residual_degree" in method.parameters
     }
     assert all(0 < float(row["NRMSE %"]) for row in rows)
+
+
+def test_both_kernels_are_measured_on_the_same_voxels(quick):
+    rows = {(row["voxel mm"], row["tilt"], row["kernel"]): row for row in rows_of(quick / "kernel.tsv")}
+    assert len(rows) == 2 * len({key[:2] for key in rows}) == 12
+    for case in {key[:2] for key in rows}:
+        errors = [float(row["field error %"]) for key, row in rows.items() if key[:2] == case]
+        assert errors[0] != errors[1] and max(errors) < 1.5 * min(errors)
 
 
 def test_previews_are_like_the_whole_inversion(quick):

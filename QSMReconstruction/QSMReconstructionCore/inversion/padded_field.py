@@ -143,9 +143,9 @@ class PaddedField:
         The continuous kernel is that of what a scan sees of any source below its highest frequency; the integrated one
         is that of magnetized boxes. The field of spheres in closed form, in voxels of 3 x 1 x 1 mm, departs from the
         first by 4 % (cut off in k-space as a scanner does) or 7 % (averaged over voxels), from the second by 6 and 9 %,
-        and with B0 oblique by 4 and 13 % against 16 and 16 %. Partial volume tells the same: of the head phantom of 1.5
-        mm and its field, both averaged over voxels of 6 x 3 x 3 mm, the field departs by 15 against 18 % and an
-        inversion (`rts`) by 48 against 50 %, with B0 oblique by 40 against 41 % and 63 against 70 %. Hence the
+        and with B0 oblique by 4 and 13 % against 16 and 16 %. Partial volume tells the same: of the head phantom in
+        voxels of 3.2 x 1.6 x 1.6 mm, the field departs by 12 against 14 % and an inversion (`rts`) by 38 against 39 %,
+        with B0 oblique by 26 against 28 % and 48 against 51 % (the benchmark's part `kernel` repeats it). Hence the
         continuous kernel unless asked otherwise, on all voxels.
         """
         return dipole_kernel(self.shape, self.grid.spacing, self.grid.b0_direction, self.integrated)
