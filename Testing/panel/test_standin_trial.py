@@ -223,6 +223,22 @@ def test_files_of_the_dicom_library_of_a_tree_are_found_beside_the_stand_in(tree
     assert verdicts(try_in_process(path, tree))["load"] == "passed"
 
 
+def test_libraries_of_loadable_modules_are_there_before_any_module_and_a_broken_one_is_said(tree):
+    for name, text in (("Markups", "made = 1\n"), ("Colors", "import notAPackageAnywhere\n")):
+        library = tree / "Modules" / "Loadable" / name / f"{name}Lib"
+        (library / "parameterNodeWrapper").mkdir(parents=True)
+        (library / "__init__.py").write_text("from . import parameterNodeWrapper\n", encoding="utf-8")
+        (library / "parameterNodeWrapper" / "__init__.py").write_text(text, encoding="utf-8")
+    use = "import sys\nassert sys.modules['MarkupsLib'].parameterNodeWrapper.made\nimport unittest"
+    path = write_module(tree / "Modules" / "Scripted", "Foreign", MODULE.replace("import unittest", use))
+    assert verdicts(try_in_process(path, tree))["load"] == "passed"
+    script = "import standin; standin.install(); import slicer.ScriptedLoadableModule; print('goes on')"
+    variables = {**os.environ, "SLICER_PY": str(tree), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "goes on"
+    assert "ColorsLib" in done.stderr and "No module named 'notAPackageAnywhere'" in done.stderr
+
+
 def test_a_tree_is_found_from_its_root_and_from_its_python_folders(tree):
     layer = (tree / "Base" / "Python" / "slicer").resolve()
     for given in (tree, tree / "Base" / "Python", layer):

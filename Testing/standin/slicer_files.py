@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 import types
 from pathlib import Path
 
@@ -61,6 +62,22 @@ def use(given: str) -> None:
         del sys.modules["slicer.cli"]
         slicer.cli = importlib.import_module("slicer.cli")
     _offer_modules(tree_root(folder))
+    _import_libraries(tree_root(folder))
+
+
+def _import_libraries(root: Path) -> None:
+    """Import what loadable modules import as the application starts: it connects their widgets to parameter nodes.
+
+    As there, a library that cannot be imported is printed with its reason, and the application starts without it.
+    """
+    for connectors in sorted(root.glob("Modules/Loadable/*/*Lib/parameterNodeWrapper")):
+        library = connectors.parent
+        sys.path.append(str(library.parent))
+        try:
+            importlib.import_module(library.name)
+        except Exception:
+            print(f"{library.name} of {root} cannot be imported:", file=sys.stderr)
+            traceback.print_exc()
 
 
 def tree_root(given: str | os.PathLike) -> Path:
