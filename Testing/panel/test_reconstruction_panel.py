@@ -457,6 +457,17 @@ class TestTheRecipe:
         form = ready_panel.recipe.forms["inversion"]
         form.methodComboBox.activated.emit(form.methodComboBox.findData("medi"))
         assert "without MEDI, which has not run on this computer yet" in ready_panel.ui.estimateValue.text
+        assert "with the default methods, others may take twice as much" in ready_panel.ui.estimateValue.text
+
+    def test_knows_the_time_and_memory_of_the_head_phantom_before_the_first_run(self):
+        from types import SimpleNamespace
+
+        from QSMReconstructionCore.recipe import Recipe
+        from QSMReconstructionLib.estimate import estimate
+
+        scan = SimpleNamespace(grid=SimpleNamespace(size=180 * 216 * 180), echo_times=(0.0,) * 5)
+        unused = SimpleNamespace(value=lambda name: "")
+        assert estimate(scan, Recipe.preset(), False, unused) == "about 30 s, 1.0 GB of memory"
 
     def test_tells_what_a_rerun_takes_by_what_has_changed_in_the_mask(self, panel):
         from types import SimpleNamespace
@@ -468,7 +479,7 @@ class TestTheRecipe:
         known = {"inversion.weighted_tv": 2.0, "field_map.romeo_linear": 1.0, "background.vsharp": 0.5}
         settings = SimpleNamespace(value=lambda name: json.dumps(known))
         edge, hole = time_of_rerun(scan, Recipe.preset(), settings)
-        assert (edge, hole) == ("50 s", "15 s")
+        assert (edge, hole) == ("45 s", "10 s")
 
 
 class TestApply:
