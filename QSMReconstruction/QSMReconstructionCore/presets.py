@@ -83,7 +83,7 @@ PRESETS: dict[str, Preset] = {
     # 23 against 32 % at 1.5 mm. It takes two and a half times as long.
     "single_step": Preset(
         "Single step",
-        "A check on the default by other means: no background is removed, and one fit explains the total field.",
+        "A check on the default by other means: one fit explains the total field with its background, in minutes.",
         {**_DEFAULT, "background": {"method": "no_removal"}, "inversion": {"method": "tfi"}},
     ),
     # With one echo the coils' phase stays in the field: smooth, not harmonic, and unknown to the noise map. A larger
