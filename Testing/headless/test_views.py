@@ -65,7 +65,7 @@ def center_of(where):
 def test_a_slice_view_follows_the_radiological_convention(
     session, volume, rendering, orientation, to_the_left, to_the_top
 ):
-    view = SliceView(session, "Red", orientation, SIZE)
+    view = SliceView(session, "View", orientation, SIZE)
     view.show(volume, (-14, 10, 10))
     picture = view.picture()
     view.close()
@@ -77,7 +77,7 @@ def test_a_slice_view_follows_the_radiological_convention(
 
 
 def test_a_slice_view_shows_the_segmentation_over_the_image(session, volume, segmentation, rendering):
-    view = SliceView(session, "Red", "Axial", SIZE)
+    view = SliceView(session, "View", "Axial", SIZE)
     view.show(volume, (0, 10, 10))
     picture = view.picture().astype(int)
     nodes = session.scene.GetNumberOfNodes()
@@ -92,7 +92,7 @@ def test_a_slice_view_shows_the_segmentation_over_the_image(session, volume, seg
 
 
 def test_a_slice_view_far_from_the_volume_is_black(session, volume, rendering):
-    view = SliceView(session, "Red", "Axial", SIZE)
+    view = SliceView(session, "View", "Axial", SIZE)
     view.show(volume, (0, 0, 500))
     assert not view.picture().any()
     view.close()
