@@ -18,8 +18,8 @@ from .echoes import Scan
 _SECONDS = 3.5
 #: Seconds per million voxels of what is no stage: reading, verdicts, pictures, writing.
 _BESIDES = 1.0
-#: Bytes per voxel at the same head's highest use of memory: for each echo, and besides.
-_BYTES_OF_ECHO, _BYTES = 8, 80
+#: Bytes per voxel at the same head's highest use of memory, with two and five echoes: for each echo, and besides.
+_BYTES_OF_ECHO, _BYTES = 10, 70
 #: What the engine takes before it has read anything.
 _LEAST_GIGABYTES = 0.15
 #: Stages whose result a hole in the mask changes, although the margin around the brain fills it.

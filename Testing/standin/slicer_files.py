@@ -61,8 +61,9 @@ def use(given: str) -> None:
     if (folder / "cli.py").is_file():
         del sys.modules["slicer.cli"]
         slicer.cli = importlib.import_module("slicer.cli")
-    _offer_modules(tree_root(folder))
-    _import_libraries(tree_root(folder))
+    root = tree_root(folder)
+    _offer_modules(root)
+    _import_libraries(root)
 
 
 def _import_libraries(root: Path) -> None:

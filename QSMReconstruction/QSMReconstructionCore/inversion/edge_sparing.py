@@ -76,7 +76,7 @@ class EdgeSparingFit:
         self.phase_scale = None if phase_scale is None else np.float32(phase_scale)
         self.outlier = outlier
         self.precondition = None if scale is None else _scaling(scale)
-        self.precision = np.float32 if scale is None else np.float64
+        self.dtype = np.float32 if scale is None else np.float64
         self.even = even if even is not None and evenness > 0 else None
         self.evenness = np.float32(evenness)
 
@@ -90,8 +90,8 @@ class EdgeSparingFit:
         """Take outer steps until susceptibility hardly changes, and return it in the padded shape."""
         data, region = self.field.data, self.field.region
         spacing = self.field.grid.spacing
-        x = np.zeros(self.field.shape, dtype=self.precision)
-        model = np.zeros(self.field.shape, dtype=self.precision)
+        x = np.zeros(self.field.shape, dtype=self.dtype)
+        model = np.zeros(self.field.shape, dtype=self.dtype)
         for outer in range(max_iterations):
             progress(outer / max_iterations, f"outer step {outer + 1}")
             slope = gradient(x, spacing)
