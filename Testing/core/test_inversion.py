@@ -56,7 +56,9 @@ def few_iterations(method):
 @pytest.mark.parametrize("method", METHODS["inversion"].values(), ids=lambda method: method.name)
 def test_known_sources_are_recovered(method, spacing):
     grid, mask, susceptibility, field = scene(spacing)
-    found = method.function(field, mask, grid)
+    # Without a background, no sources lie far outside: single-step methods need no room for them.
+    settings = {"margin": 16.0} if method.works_on_total_field else {}
+    found = method.function(field, mask, grid, **settings)
     assert correlation(found, susceptibility, mask) > LEAST_CORRELATION[method.name]
     assert not found[~mask].any()
     assert found.dtype == np.float32
