@@ -32,16 +32,37 @@ def on_all_cores(work: Callable[[Item], Result], items: Iterable[Item]) -> list[
         return list(pool.map(work, items))
 
 
-def of_slabs(work: Callable[[slice], Result], length: int, thickness: int) -> list[Result]:
-    """What `work` returns for the slabs of an axis: they and what is computed of them stay in the cache of a core.
+#: Voxels of a plane of a head of 1 mm, for which thicknesses of slabs are chosen; and the least number of slabs.
+_USUAL_PLANE, _LEAST_SLABS = 24_000, 8
+
+
+def slabs(length: int, thickness: int, plane: int = _USUAL_PLANE) -> list[slice]:
+    """Slabs of an axis: they and what is computed of them stay in the cache of a core.
+
+    Parameters
+    ----------
+    length : int
+        Of the axis.
+    thickness : int
+        Of a slab of the planes of a head; the last one may be thinner. Slabs of smaller planes are thicker, so that
+        handing them to threads takes little of the time, but not so thick that few are left.
+    plane : int
+        Voxels of a plane across the axis.
+    """
+    thickness = max(thickness, min(thickness * _USUAL_PLANE // plane, -(-length // _LEAST_SLABS)))
+    return [slice(start, min(start + thickness, length)) for start in range(0, length, thickness)]
+
+
+def of_slabs(
+    work: Callable[[slice], Result], length: int, thickness: int, plane: int = _USUAL_PLANE
+) -> list[Result]:
+    """What `work` returns for the slabs of an axis.
 
     Parameters
     ----------
     work : callable
         As for `on_all_cores`; it should write to its own slab only.
-    length : int
-        Of the axis.
-    thickness : int
-        Of a slab; the last one may be thinner.
+    length, thickness, plane : int
+        As for `slabs`.
     """
-    return on_all_cores(work, [slice(start, min(start + thickness, length)) for start in range(0, length, thickness)])
+    return on_all_cores(work, slabs(length, thickness, plane))

@@ -13,8 +13,12 @@ from .methods import method as method_of
 from .progress import Progress, no_progress
 from .recipe import PRESETS
 
-#: Voxels of the coarse grid by default: a head then has as many as a box of 64 voxels.
-_COARSE_VOXELS = 64**3
+#: Voxels of the coarse grid, and, if the box is not small already, of a box with its margin: inverting them takes the
+#: default method a second or two on two cores.
+_MOST_VOXELS = 64**3
+
+#: Length of the sides of a box by default, in mm, and of the field around it.
+_LEAST_EXTENT, _MOST_EXTENT, _MARGIN = 20.0, 48.0, 12.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +50,7 @@ def preview_inversion(
     method: str = PRESETS["default"].stages["inversion"]["method"],
     parameters: Mapping[str, Any] | None = None,
     box: tuple[slice, slice, slice] | None = None,
-    margin: float = 12.0,
+    margin: float = _MARGIN,
     progress: Progress = no_progress,
 ) -> Preview:
     """Invert a box of a local field, or all of it on a coarse grid, to see what a parameter does.
@@ -110,9 +114,12 @@ def preview_inversion(
 
 
 def box_around(
-    voxel: tuple[int, int, int], grid: Grid, extent: tuple[float, float, float] = (48.0, 48.0, 48.0)
+    voxel: tuple[int, int, int], grid: Grid, extent: tuple[float, float, float] | None = None
 ) -> tuple[slice, slice, slice]:
     """The box of an extent in mm along (k, j, i) around a voxel, as far as it lies in the volume.
+
+    Without an extent, the box is a cube of 48 mm, or less if there are so many voxels in it and around it that their
+    inversion would keep waiting: 40 mm in a scan of 1 mm, 20 mm at the least.
 
     Raises
     ------
@@ -121,6 +128,9 @@ def box_around(
     """
     if len(voxel) != 3 or not all(0 <= v < n for v, n in zip(voxel, grid.shape)):
         raise ValueError(f"voxel must lie in the volume of {grid.shape} voxels (k, j, i), but got {voxel}.")
+    if extent is None:
+        side = (_MOST_VOXELS * grid.voxel_volume) ** (1 / 3) - 2 * _MARGIN
+        extent = (float(np.clip(side, _LEAST_EXTENT, _MOST_EXTENT)),) * 3
     if len(extent) != 3 or not min(extent) > 0:
         raise ValueError(f"extent must be three positive lengths in mm, but got {extent}.")
     reach = [max(round(length / h / 2), 1) for length, h in zip(extent, grid.spacing)]
@@ -154,7 +164,7 @@ def _within(field, mask, grid, weights, magnitude, box, margin) -> _Part:
 def _coarse(field, mask, grid, weights, magnitude) -> _Part:
     """Means over blocks of voxels, the field's weighted by its precision."""
     mask = np.asarray(mask) > 0
-    size = (grid.size * grid.voxel_volume / _COARSE_VOXELS) ** (1 / 3)
+    size = (grid.size * grid.voxel_volume / _MOST_VOXELS) ** (1 / 3)
     factors = tuple(max(round(size / h), 1) for h in grid.spacing)
     share = _block_mean(mask, factors)
     precision = np.where(mask, np.float32(1) if weights is None else np.square(weights), np.float32(0))

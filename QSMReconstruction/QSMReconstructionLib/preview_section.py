@@ -59,7 +59,7 @@ class PreviewSection:
         self._show_value()
         ui.previewCheckBox.enabled = parameters.result is not None
         ui.previewCheckBox.toolTip = (
-            _("Invert a box of 48 mm around the crosshair with this recipe, and show it over the slice views")
+            _("Invert a box of 20 to 48 mm around the crosshair with this recipe, and show it over the slice views")
             if parameters.result else _("There is no result yet whose local field could be inverted")
         )
         if parameters.result is None:

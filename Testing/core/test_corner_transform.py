@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from QSMReconstructionCore.cores import of_slabs
+from QSMReconstructionCore.cores import of_slabs, slabs
 from QSMReconstructionCore.numerics.corner_transform import CornerTransform
 from QSMReconstructionCore.numerics.even_filter import EvenFilter
 from QSMReconstructionCore.numerics.fourier import counted_ffts, forward, inverse
@@ -58,6 +58,13 @@ def test_a_transform_of_a_corner_counts_as_one_of_the_padded_volume():
 
 def test_slabs_cover_an_axis_in_order():
     assert of_slabs(lambda slab: (slab.start, slab.stop), 7, 3) == [(0, 3), (3, 6), (6, 7)]
+
+
+@pytest.mark.parametrize(("plane", "thickness"), [(200_000, 2), (24_000, 2), (8_000, 6), (100, 10)])
+def test_slabs_of_small_planes_are_thicker_but_eight_remain(plane, thickness):
+    parts = slabs(80, 2, plane)
+    assert [part.start for part in parts] == list(range(0, 80, thickness))
+    assert parts[-1].stop == 80
 
 
 def test_what_fails_in_a_slab_is_not_lost():

@@ -110,6 +110,12 @@ def test_boxes_are_cut_at_the_border_of_the_volume():
     assert box_around((10, 15, 20), grid, (0.1, 400.0, 400.0)) == (slice(9, 11), slice(0, 30), slice(0, 40))
 
 
+@pytest.mark.parametrize(("spacing", "voxels"), [(2.0, 24), (1.0, 40), (0.5, 40)])
+def test_boxes_are_smaller_where_voxels_are_so_that_no_one_has_to_wait(spacing, voxels):
+    grid = Grid((200, 200, 200), (spacing,) * 3)
+    assert box_around((100, 100, 100), grid) == (slice(100 - voxels // 2, 100 + voxels // 2),) * 3
+
+
 def test_it_can_be_cancelled(data):
     grid, mask, field, weights = data
 

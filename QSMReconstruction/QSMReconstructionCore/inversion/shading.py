@@ -12,8 +12,9 @@ from ..numerics.crop import bounding_box, uncropped
 from ..numerics.depth import depth_inside
 from ..progress import Progress, no_progress
 
-#: About so many voxels are looked at: 4 mm apart in a brain, which is less than the texture of tissue extends.
-_SAMPLES = 20_000
+#: At most about so many voxels are looked at, 4 mm apart in a brain, which is less than the texture of tissue extends;
+#: in a part of a brain they are about so many mm apart.
+_SAMPLES, _APART = 20_000, 3.5
 
 #: Samples at which polynomials are evaluated at once: their monomials are many.
 _SAMPLES_AT_ONCE = 2_000
@@ -104,13 +105,17 @@ class Shading:
         """Values at the samples, less their mean; shape (samples, polynomials)."""
         powers = np.argwhere(polynomials.any(axis=0))
         coefficients = polynomials[(slice(None), *powers.T)].T
+        tables = [
+            np.vander(axis, polynomials.shape[1], increasing=True)[:, power]
+            for axis, power in zip(self.axes, powers.T)
+        ]
         values = np.empty((len(self.samples[0]), len(polynomials)))
         for start in range(0, len(values), _SAMPLES_AT_ONCE):
             chosen = slice(start, start + _SAMPLES_AT_ONCE)
-            monomials = np.ones((len(values[chosen]), len(powers)))
-            for axis, places, power in zip(self.axes, self.samples, powers.T):
-                monomials *= axis[places[chosen]][:, None] ** power
-            np.matmul(monomials, coefficients, out=values[chosen])
+            k, j, i = (table[places[chosen]] for table, places in zip(tables, self.samples))
+            k *= j
+            k *= i
+            np.matmul(k, coefficients, out=values[chosen])
         values -= values.mean(axis=0)
         return values
 
@@ -168,7 +173,8 @@ def _sample(known: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     box = bounding_box(known)
     inside = uncropped(depth_inside(known[box], tuple(spacing), border_is_outside=True) > _RIM, box, known.shape)
     chosen = np.flatnonzero(inside if 4 * inside.sum() > known.sum() else known)
-    chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
+    wanted = min(_SAMPLES, max(int(len(chosen) * np.prod(spacing) / _APART**3), 1))
+    chosen = chosen[:: max(1, len(chosen) // wanted)]
     return np.stack(np.unravel_index(chosen, known.shape), axis=1)
 
 
@@ -181,17 +187,24 @@ class _Fit:
     precision: np.ndarray
 
 
-def _fitted(basis: np.ndarray, uneven: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    normal = (basis * precision[:, None]).T @ basis
-    return np.linalg.lstsq(normal, basis.T @ (precision * uneven), rcond=1e-10)[0]
+def _normal_equations(basis: np.ndarray, uneven: np.ndarray, precision: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix and right-hand side of the weights that fit a basis to the uneven part of the samples."""
+    weighted = basis * np.sqrt(precision)[:, None]
+    return weighted.T @ weighted, basis.T @ (precision * uneven)
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.linalg.lstsq(matrix, right, rcond=1e-10)[0]
 
 
 def _foretold_share(basis: np.ndarray, fit: _Fit, part: np.ndarray) -> float:
     """Factor from 0 to 1 with which what all other parts foretell of each part fits it best."""
+    parts = [part == number for number in np.unique(part)]
+    equations = [_normal_equations(basis[here], fit.uneven[here], fit.precision[here]) for here in parts]
+    whole = [sum(terms) for terms in zip(*equations)]
     foretold = np.zeros(len(basis))
-    for number in np.unique(part):
-        here = part == number
-        foretold[here] = basis[here] @ _fitted(basis[~here], fit.uneven[~here], fit.precision[~here])
+    for here, own in zip(parts, equations):
+        foretold[here] = basis[here] @ _solved(*(total - term for total, term in zip(whole, own)))
     size = float(np.sum(fit.precision * foretold**2))
     return float(np.clip(np.sum(fit.precision * foretold * fit.uneven) / size, 0, 1)) if size > 0 else 0.0
 
@@ -219,7 +232,7 @@ def _sharpest(columns: list[np.ndarray], bases: list[np.ndarray], progress: Prog
             trust = likely / np.array([covariance[n, n] for covariance in covariances])
             total = np.maximum(trust.sum(axis=1), 1e-30)
             uneven = column - trust @ means[:, n] / total
-            weights[n] = _fitted(basis, uneven, total)
+            weights[n] = _solved(*_normal_equations(basis, uneven, total))
             if n == 0:
                 found = uneven, total
         values = _without(columns, bases, weights)
@@ -251,5 +264,5 @@ def _first_kinds(values: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], np.n
 
 
 def _normal(apart: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    distance = np.einsum("ni,ij,nj->n", apart, np.linalg.inv(covariance), apart)
+    distance = (apart @ np.linalg.inv(covariance) * apart) @ np.ones(len(covariance))
     return np.exp(-distance / 2) / np.sqrt(np.linalg.det(2 * np.pi * covariance))

@@ -20,7 +20,7 @@ from .padded_field import PaddedField
 #: of convergence, not the solution; 0.01 ppm is the contrast of neighbouring tissues.
 _JUMP = 0.01
 
-#: Planes of which norms are taken at once: no copy of all voxels of a region is made.
+#: Planes of a head of which norms are taken at once: no copy of all voxels of a region is made.
 _SLAB = 16
 
 #: Penalty of the split field relative to the median precision of the data: again speed only.
@@ -188,7 +188,7 @@ def relative_size(step: np.ndarray, current: np.ndarray, region: np.ndarray) -> 
     def squares(planes: slice) -> list[float]:
         return [float(np.linalg.norm(values[planes][region[planes]])) ** 2 for values in (step, current)]
 
-    changed, whole = np.sqrt(np.sum(of_slabs(squares, len(region), _SLAB), axis=0))
+    changed, whole = np.sqrt(np.sum(of_slabs(squares, len(region), _SLAB, region[0].size), axis=0))
     return float(changed / max(whole, 1e-12))
 
 

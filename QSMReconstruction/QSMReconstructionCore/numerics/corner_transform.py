@@ -10,7 +10,7 @@ import scipy.fft
 from ..cores import of_slabs
 from .fourier import count_transform
 
-#: Planes, along k or j, that a thread works on at once: their lines along the other axes fit into the cache of a core.
+#: Planes of a head, along k or j, that a thread works on at once: their lines along the other axes fit into its cache.
 _SLAB = 8
 
 
@@ -38,7 +38,7 @@ class CornerTransform:
             rows = scipy.fft.rfft(volume[planes], n=self.shape[2], axis=2)
             lines[planes] = scipy.fft.fft(rows, n=self.shape[1], axis=1)
 
-        of_slabs(transform, self.corner[0], _SLAB)
+        self._of_slabs(transform, 0)
         return lines
 
     def completed(self, lines: np.ndarray) -> np.ndarray:
@@ -48,7 +48,7 @@ class CornerTransform:
         def transform(some: slice) -> None:
             spectrum[:, some] = scipy.fft.fft(lines[:, some], n=self.shape[0], axis=0)
 
-        of_slabs(transform, self.shape[1], _SLAB)
+        self._of_slabs(transform, 1)
         return spectrum
 
     def filtered(self, spectrum: np.ndarray, factor: Callable[[slice], np.ndarray]) -> np.ndarray:
@@ -59,7 +59,7 @@ class CornerTransform:
             product = spectrum[:, some] * factor(some)
             lines[:, some] = scipy.fft.ifft(product, axis=0, overwrite_x=True)[: self.corner[0]]
 
-        of_slabs(transform, self.shape[1], _SLAB)
+        self._of_slabs(transform, 1)
         return lines
 
     def multiply(
@@ -81,7 +81,7 @@ class CornerTransform:
             for part, spectrum in zip(lines, combine(spectra, some)):
                 part[:, some] = scipy.fft.ifft(spectrum, axis=0, overwrite_x=True)[: self.corner[0]]
 
-        of_slabs(transform, self.shape[1], _SLAB)
+        self._of_slabs(transform, 1)
 
     def inverse(self, lines: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """The volume, float32 of the corner's shape, that these lines belong to; overwrites them."""
@@ -97,4 +97,9 @@ class CornerTransform:
             rows = scipy.fft.ifft(lines[planes], axis=1, overwrite_x=True)[:, : self.corner[1]]
             use(planes, scipy.fft.irfft(rows, n=self.shape[2], axis=2)[:, :, : self.corner[2]])
 
-        of_slabs(transform, self.corner[0], _SLAB)
+        self._of_slabs(transform, 0)
+
+    def _of_slabs(self, transform: Callable[[slice], None], axis: int) -> None:
+        """Work on slabs of planes along k of the corner (0) or along j of the spectrum (1)."""
+        length = (self.corner[0], self.shape[1])[axis]
+        of_slabs(transform, length, _SLAB, self.shape[1 - axis] * (self.shape[2] // 2 + 1))

@@ -14,7 +14,7 @@ _PAIRS = ((0, 0, 1), (1, 1, 1), (2, 2, 1), (0, 1, 2), (0, 2, 2), (1, 2, 2))
 #: curvature starts to differ from zero. It sets the speed of convergence, not the solution.
 _BEND = 4.0
 
-#: Planes that a thread works on at once, besides one on each side.
+#: Planes of a head that a thread works on at once, besides one on each side.
 _SLAB = 6
 
 
@@ -68,7 +68,7 @@ class SplitCurvature:
             lambda planes: self._change_slope(apart, bend, planes),
             lambda planes: np.copyto(pull[planes], adjoint_gradient(_around(apart, planes), self.spacing)[1:-1]),
         ):
-            of_slabs(step, len(x), _SLAB)
+            of_slabs(step, len(x), _SLAB, x[0].size)
 
     def _shrink(self, x: np.ndarray, apart: np.ndarray, bend: np.ndarray, planes: slice) -> None:
         """Update the multipliers of a slab; write z1 - u1 + v - grad x to `apart`, the extrapolated u0 to `bend`."""

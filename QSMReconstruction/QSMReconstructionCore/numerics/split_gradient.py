@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cores import of_slabs
+from ..cores import on_all_cores, slabs
 from .crop import bounding_box
 from .gradient import differences_within
 
-#: Planes that a thread works on at once: some ten volumes of a slab fit into the cache of a core.
+#: Planes of a head that a thread works on at once: some ten volumes of a slab fit into the cache of a core.
 _SLAB = 2
 
 
@@ -39,9 +39,10 @@ class SplitGradient:
         """Update the multiplier for x, and write the adjoint gradient of z - u - grad x into `pull`."""
         x, inside = x[self.box], pull[self.box]
         pull.fill(0)
-        edges = of_slabs(lambda planes: self._update_slab(x, inside, planes), len(x), _SLAB)
-        for start, edge in zip(range(_SLAB, len(x), _SLAB), edges):
-            inside[start] += edge
+        parts = slabs(len(x), _SLAB, x[0].size)
+        edges = on_all_cores(lambda planes: self._update_slab(x, inside, planes), parts)
+        for following, edge in zip(parts[1:], edges):
+            inside[following.start] += edge
 
     def _update_slab(self, x: np.ndarray, pull: np.ndarray, planes: slice) -> np.ndarray:
         """Update one slab of the box, and return the pull that it has on the next plane."""
