@@ -13,9 +13,14 @@ from .methods import method as method_of
 from .progress import Progress, no_progress
 from .recipe import PRESETS
 
-#: Voxels of the coarse grid, and, if the box is not small already, of a box with its margin: inverting them takes the
-#: default method a second or two on two cores.
+#: Voxels of the coarse grid, and, if the box is not small already, of a box with its margin: no method takes longer than
+#: two seconds to invert them on two cores (part `preview` of the benchmark, 1 mm).
 _MOST_VOXELS = 64**3
+
+#: Methods that take about twice as long for a voxel as the default one, so that they get half as many.
+_SLOW = ("medi", "tgv")
+
+_DEFAULT = PRESETS["default"].stages["inversion"]["method"]
 
 #: Length of the sides of a box by default, in mm, and of the field around it.
 _LEAST_EXTENT, _MOST_EXTENT, _MARGIN = 20.0, 48.0, 12.0
@@ -47,7 +52,7 @@ def preview_inversion(
     *,
     weights: np.ndarray | None = None,
     magnitude: np.ndarray | None = None,
-    method: str = PRESETS["default"].stages["inversion"]["method"],
+    method: str = _DEFAULT,
     parameters: Mapping[str, Any] | None = None,
     box: tuple[slice, slice, slice] | None = None,
     margin: float = _MARGIN,
@@ -105,7 +110,7 @@ def preview_inversion(
                 f"{name} must have the shape {grid.shape} of the grid (k, j, i), but got {np.shape(array)}."
             )
     data = (local_field, mask, grid, weights, magnitude)
-    part = _coarse(*data) if box is None else _within(*data, box, margin)
+    part = _coarse(*data, _most_voxels(method)) if box is None else _within(*data, box, margin)
     if not part.mask[part.shown].any():
         raise ValueError(f"box holds no voxel of the mask, but got {box}. Choose a box inside the brain.")
     given = {"weights": part.weights, "magnitude": part.magnitude, "progress": progress}
@@ -114,12 +119,17 @@ def preview_inversion(
 
 
 def box_around(
-    voxel: tuple[int, int, int], grid: Grid, extent: tuple[float, float, float] | None = None
+    voxel: tuple[int, int, int],
+    grid: Grid,
+    extent: tuple[float, float, float] | None = None,
+    *,
+    method: str = _DEFAULT,
 ) -> tuple[slice, slice, slice]:
     """The box of an extent in mm along (k, j, i) around a voxel, as far as it lies in the volume.
 
     Without an extent, the box is a cube of 48 mm, or less if there are so many voxels in it and around it that their
-    inversion would keep waiting: 40 mm in a scan of 1 mm, 20 mm at the least.
+    inversion by a method would keep waiting: in a scan of 1 mm 40 mm by most and 27 mm by MEDI and TGV, which take
+    twice the time, and 20 mm at the least.
 
     Raises
     ------
@@ -129,12 +139,16 @@ def box_around(
     if len(voxel) != 3 or not all(0 <= v < n for v, n in zip(voxel, grid.shape)):
         raise ValueError(f"voxel must lie in the volume of {grid.shape} voxels (k, j, i), but got {voxel}.")
     if extent is None:
-        side = (_MOST_VOXELS * grid.voxel_volume) ** (1 / 3) - 2 * _MARGIN
+        side = (_most_voxels(method) * grid.voxel_volume) ** (1 / 3) - 2 * _MARGIN
         extent = (float(np.clip(side, _LEAST_EXTENT, _MOST_EXTENT)),) * 3
     if len(extent) != 3 or not min(extent) > 0:
         raise ValueError(f"extent must be three positive lengths in mm, but got {extent}.")
     reach = [max(round(length / h / 2), 1) for length, h in zip(extent, grid.spacing)]
     return tuple(slice(max(int(v) - r, 0), min(int(v) + r, n)) for v, r, n in zip(voxel, reach, grid.shape))
+
+
+def _most_voxels(method: str) -> int:
+    return _MOST_VOXELS // 2 if method in _SLOW else _MOST_VOXELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,10 +175,10 @@ def _within(field, mask, grid, weights, magnitude, box, margin) -> _Part:
     )
 
 
-def _coarse(field, mask, grid, weights, magnitude) -> _Part:
+def _coarse(field, mask, grid, weights, magnitude, most_voxels: int) -> _Part:
     """Means over blocks of voxels, the field's weighted by its precision."""
     mask = np.asarray(mask) > 0
-    size = (grid.size * grid.voxel_volume / _MOST_VOXELS) ** (1 / 3)
+    size = (grid.size * grid.voxel_volume / most_voxels) ** (1 / 3)
     factors = tuple(max(round(size / h), 1) for h in grid.spacing)
     share = _block_mean(mask, factors)
     precision = np.where(mask, np.float32(1) if weights is None else np.square(weights), np.float32(0))

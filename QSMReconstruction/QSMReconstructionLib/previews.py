@@ -58,7 +58,7 @@ def update_preview(volume, recipe: Recipe):
         magnitude=None if magnitude is None else slicer.util.arrayFromVolume(magnitude),
         method=chosen.pop("method"),
         parameters=chosen,
-        box=(box := box_around(_voxel_of_interest(volume, mask), grid)),
+        box=(box := box_around(_voxel_of_interest(volume, mask), grid, method=inversion.name)),
     )
     shown = array[box]
     inside = preview.mask & (shown != 0)

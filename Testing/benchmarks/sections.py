@@ -242,7 +242,7 @@ def preview_rows(bench: Bench) -> Rows:
         whole = reconstruct(phantom.acquisition, recipe, mask=phantom.mask, cache=cache)
         local = whole.local_field
         data = {"weights": weights_of(local.noise, local.mask), "magnitude": phantom.acquisition.magnitude}
-        for part, box in (("box", box_around(middle, grid)), ("coarse grid", None)):
+        for part, box in (("box", box_around(middle, grid, method=method)), ("coarse grid", None)):
             began = time.perf_counter()
             found = preview_inversion(local.field, phantom.mask, grid, method=method, box=box, **data)
             seconds = time.perf_counter() - began

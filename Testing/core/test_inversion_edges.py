@@ -11,7 +11,7 @@ from QSMReconstructionCore.inversion.edges import difference_weights, penalized_
 from QSMReconstructionCore.inversion.medi import medi
 from QSMReconstructionCore.inversion.padded_field import PaddedField
 from QSMReconstructionCore.inversion.weak_harmonic_tv import weak_harmonic_tv
-from QSMReconstructionCore.numerics.gradient import adjoint_gradient, differences_within, gradient
+from QSMReconstructionCore.numerics.gradient import adjoint_gradient, differences_within, gradient, weighted_laplacian
 from QSMReconstructionCore.numerics.split_gradient import SplitDifferences
 
 
@@ -23,6 +23,15 @@ def test_the_adjoint_gradient_is_adjoint(shape, dtype, close):
     spacing = (2.0, 1.0, 0.7)
     difference = np.vdot(gradient(x, spacing), y) - np.vdot(x, adjoint_gradient(y, spacing))
     assert abs(difference) < close * np.linalg.norm(x) * np.linalg.norm(y)
+
+
+@pytest.mark.parametrize("shape", [(16, 18, 20), (9, 200, 151), (1, 5, 4)])
+def test_the_weighted_laplacian_is_both_around_the_weights(shape):
+    random = np.random.default_rng(0)
+    x, weights = random.standard_normal(shape), random.random((3, *shape))
+    spacing = (2.0, 1.0, 0.7)
+    expected = adjoint_gradient(weights * gradient(x, spacing), spacing)
+    np.testing.assert_allclose(weighted_laplacian(x, weights, spacing), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_the_gradient_of_a_ramp_is_its_slope_in_mm():

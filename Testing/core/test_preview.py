@@ -110,10 +110,13 @@ def test_boxes_are_cut_at_the_border_of_the_volume():
     assert box_around((10, 15, 20), grid, (0.1, 400.0, 400.0)) == (slice(9, 11), slice(0, 30), slice(0, 40))
 
 
-@pytest.mark.parametrize(("spacing", "voxels"), [(2.0, 24), (1.0, 40), (0.5, 40)])
-def test_boxes_are_smaller_where_voxels_are_so_that_no_one_has_to_wait(spacing, voxels):
+@pytest.mark.parametrize(
+    ("spacing", "method", "voxels"),
+    [(2.0, "weighted_tv", 24), (1.0, "weighted_tv", 40), (0.5, "weighted_tv", 40), (1.0, "medi", 26), (1.0, "tgv", 26)],
+)
+def test_boxes_are_smaller_where_voxels_or_methods_are_so_that_no_one_has_to_wait(spacing, method, voxels):
     grid = Grid((200, 200, 200), (spacing,) * 3)
-    assert box_around((100, 100, 100), grid) == (slice(100 - voxels // 2, 100 + voxels // 2),) * 3
+    assert box_around((100, 100, 100), grid, method=method) == (slice(100 - voxels // 2, 100 + voxels // 2),) * 3
 
 
 def test_it_can_be_cancelled(data):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..numerics.conjugate_gradients import conjugate_gradients
 from ..numerics.fourier import forward, inverse
-from ..numerics.gradient import adjoint_gradient, gradient
+from ..numerics.gradient import gradient, weighted_laplacian
 from ..progress import Progress
 from .padded_field import PaddedField
 
@@ -99,15 +99,13 @@ class EdgeSparingFit:
             stiffness = self.penalized * (
                 self.strength / np.sqrt(np.sum(slope**2, axis=0) + np.float32(_SMOOTHING**2))
             )
-            slope *= stiffness
-            downhill = -adjoint_gradient(slope, spacing)
+            del slope
+            downhill = -weighted_laplacian(x, stiffness, spacing)
             downhill -= self.convolved(self.weight * self._pull(model - data))
             self._add_unevenness(x, downhill, np.float32(-1))
 
             def curvature(d: np.ndarray, stiffness=stiffness) -> np.ndarray:
-                bent = gradient(d, spacing)
-                bent *= stiffness
-                product = adjoint_gradient(bent, spacing)
+                product = weighted_laplacian(d, stiffness, spacing)
                 product += self.convolved(self.weight * self.convolved(d))
                 self._add_unevenness(d, product, np.float32(1))
                 return product

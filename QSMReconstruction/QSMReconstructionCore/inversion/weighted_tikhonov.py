@@ -8,7 +8,7 @@ import numpy as np
 
 from ..grid import Grid
 from ..numerics.conjugate_gradients import conjugate_gradients
-from ..numerics.gradient import adjoint_gradient, differences_within, gradient
+from ..numerics.gradient import differences_within, weighted_laplacian
 from ..parameter import Parameter
 from ..progress import Progress, no_progress
 from .padded_field import PaddedField
@@ -99,7 +99,7 @@ def weighted_tikhonov(
         if regularizer == "identity":
             product += penalty * x
         else:
-            product += penalty * adjoint_gradient(within * gradient(x, spacing), spacing)
+            product += penalty * weighted_laplacian(x, within, spacing)
         return product
 
     susceptibility = np.zeros(padded.shape, dtype=np.float32)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..cores import of_slabs
+
+#: Planes of a head that a thread works on at once, besides one on each side.
+_SLAB = 6
+
 
 def gradient(x: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """Forward differences along (k, j, i) per mm, shape (3, k, j, i); the first voxel of a line follows its last.
@@ -16,7 +21,7 @@ def gradient(x: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """
     parts = np.empty((3, *x.shape), dtype=x.dtype)
     for axis, h in enumerate(spacing):
-        ahead, back, last, first = _neighbours(axis)
+        ahead, back, last, first = neighbours(axis)
         np.subtract(x[ahead], x[back], out=parts[axis][back])
         np.subtract(x[first], x[last], out=parts[axis][last])
         parts[axis] /= h
@@ -27,7 +32,7 @@ def adjoint_gradient(parts: np.ndarray, spacing: tuple[float, float, float]) -> 
     """Adjoint of `gradient`, which is minus the divergence: shape (k, j, i)."""
     total = np.zeros(parts.shape[1:], dtype=parts.dtype)
     for axis, h in enumerate(spacing):
-        ahead, back, last, first = _neighbours(axis)
+        ahead, back, last, first = neighbours(axis)
         part = parts[axis] / np.asarray(h, dtype=parts.dtype)
         total -= part
         total[ahead] += part[back]
@@ -35,12 +40,40 @@ def adjoint_gradient(parts: np.ndarray, spacing: tuple[float, float, float]) -> 
     return total
 
 
+def weighted_laplacian(x: np.ndarray, weights: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Adjoint gradient of the weighted gradient, on all cores: shape (k, j, i), minus the Laplacian for weights of 1.
+
+    Parameters
+    ----------
+    x : ndarray, shape (k, j, i)
+    weights : ndarray, shape (3, k, j, i)
+        Of the forward differences.
+    spacing : (float, float, float)
+        In mm.
+    """
+    result = np.empty_like(x)
+
+    def of_planes(planes: slice) -> None:
+        parts = gradient(around(x, planes), spacing)
+        parts *= around(weights, planes)
+        result[planes] = adjoint_gradient(parts, spacing)[1:-1]
+
+    of_slabs(of_planes, len(x), _SLAB, x[0].size)
+    return result
+
+
+def around(volumes: np.ndarray, planes: slice) -> np.ndarray:
+    """Copy of a slab and one plane on each side of it; the first plane follows the last."""
+    return volumes.take(range(planes.start - 1, planes.stop + 1), axis=-3, mode="wrap")
+
+
 def differences_within(region: np.ndarray) -> np.ndarray:
     """Which forward differences join two voxels of a region: bool, shape (3, k, j, i)."""
     return np.stack([region & np.roll(region, -1, axis) for axis in range(3)])
 
 
-def _neighbours(axis: int) -> list[tuple[slice, ...]]:
+def neighbours(axis: int) -> list[tuple[slice, ...]]:
+    """All voxels along an axis but the first, all but the last, the last, and the first."""
     return [
         (slice(None),) * axis + (s,) for s in (slice(1, None), slice(None, -1), slice(-1, None), slice(0, 1))
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..cores import of_slabs
-from .gradient import adjoint_gradient, differences_within, gradient
+from .gradient import adjoint_gradient, around, differences_within, gradient, neighbours
 
 #: Pairs of axes of a symmetric tensor, and how often each counts in its norm.
 _PAIRS = ((0, 0, 1), (1, 1, 1), (2, 2, 1), (0, 1, 2), (0, 2, 2), (1, 2, 2))
@@ -66,7 +66,7 @@ class SplitCurvature:
         for step in (
             lambda planes: self._shrink(x, apart, bend, planes),
             lambda planes: self._change_slope(apart, bend, planes),
-            lambda planes: np.copyto(pull[planes], adjoint_gradient(_around(apart, planes), self.spacing)[1:-1]),
+            lambda planes: np.copyto(pull[planes], adjoint_gradient(around(apart, planes), self.spacing)[1:-1]),
         ):
             of_slabs(step, len(x), _SLAB, x[0].size)
 
@@ -74,8 +74,8 @@ class SplitCurvature:
         """Update the multipliers of a slab; write z1 - u1 + v - grad x to `apart`, the extrapolated u0 to `bend`."""
         here, multiplier = apart[:, planes], self.multiplier[:, planes]
         np.copyto(here, multiplier)
-        slope = _around(self.slope, planes)
-        multiplier += gradient(_around(x, planes), self.spacing)[:, 1:-1]
+        slope = around(self.slope, planes)
+        multiplier += gradient(around(x, planes), self.spacing)[:, 1:-1]
         multiplier -= slope[:, 1:-1]
         multiplier *= self.within[:, planes]
         _limit(multiplier, self.threshold, (1, 1, 1))
@@ -91,18 +91,13 @@ class SplitCurvature:
     def _change_slope(self, apart: np.ndarray, bend: np.ndarray, planes: slice) -> None:
         """One step of the slope of a slab."""
         here = apart[:, planes]
-        change = adjoint_symmetric_gradient(_around(bend, planes), self.spacing)[:, 1:-1]
+        change = adjoint_symmetric_gradient(around(bend, planes), self.spacing)[:, 1:-1]
         change *= self.ratio
         change += here
         change *= self.within[:, planes]
         change *= self.step
         self.slope[:, planes] -= change
         here -= change
-
-
-def _around(volumes: np.ndarray, planes: slice) -> np.ndarray:
-    """Copy of a slab and one plane on each side of it; the first plane follows the last."""
-    return volumes.take(range(planes.start - 1, planes.stop + 1), axis=-3, mode="wrap")
 
 
 def symmetric_gradient(v: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -116,35 +111,53 @@ def symmetric_gradient(v: np.ndarray, spacing: tuple[float, float, float]) -> np
         In mm.
     """
     parts = np.empty((6, *v.shape[1:]), dtype=v.dtype)
+    other = np.empty_like(v[0])
     for part, (a, b, _) in zip(parts, _PAIRS):
-        np.copyto(part, _backward(v[b], a, spacing[a]))
-        if a != b:
-            part += _backward(v[a], b, spacing[b])
-            part *= v.dtype.type(0.5)
+        if a == b:
+            _backward(v[a], a, spacing[a], part)
+        else:
+            _backward(v[b], a, 2 * spacing[a], part)
+            part += _backward(v[a], b, 2 * spacing[b], other)
     return parts
 
 
 def adjoint_symmetric_gradient(parts: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """Adjoint of `symmetric_gradient` for the norm that counts the off-diagonal parts twice: shape (3, k, j, i)."""
     v = np.zeros((3, *parts.shape[1:]), dtype=parts.dtype)
+    difference = np.empty_like(parts[0])
     for part, (a, b, _) in zip(parts, _PAIRS):
-        v[b] -= _forward(part, a, spacing[a])
+        v[b] += _adjoint_backward(part, a, spacing[a], difference)
         if a != b:
-            v[a] -= _forward(part, b, spacing[b])
+            v[a] += _adjoint_backward(part, b, spacing[b], difference)
     return v
 
 
-def _backward(x: np.ndarray, axis: int, h: float) -> np.ndarray:
-    return (x - np.roll(x, 1, axis)) / x.dtype.type(h)
+def _backward(x: np.ndarray, axis: int, h: float, out: np.ndarray) -> np.ndarray:
+    """Differences from the voxel before, per mm."""
+    ahead, back, last, first = neighbours(axis)
+    np.subtract(x[ahead], x[back], out=out[ahead])
+    np.subtract(x[first], x[last], out=out[first])
+    out *= x.dtype.type(1 / h)
+    return out
 
 
-def _forward(x: np.ndarray, axis: int, h: float) -> np.ndarray:
-    return (np.roll(x, -1, axis) - x) / x.dtype.type(h)
+def _adjoint_backward(x: np.ndarray, axis: int, h: float, out: np.ndarray) -> np.ndarray:
+    """Adjoint of `_backward`: minus the differences to the voxel after, per mm."""
+    ahead, back, last, first = neighbours(axis)
+    np.subtract(x[back], x[ahead], out=out[back])
+    np.subtract(x[last], x[first], out=out[last])
+    out *= x.dtype.type(1 / h)
+    return out
 
 
 def _limit(parts: np.ndarray, longest: np.float32, counts) -> None:
     """Shorten vectors or tensors to a length, in place."""
-    length = sum(np.float32(count) * part * part for count, part in zip(counts, parts))
+    length, square = np.zeros_like(parts[0]), np.empty_like(parts[0])
+    for count, part in zip(counts, parts):
+        np.multiply(part, part, out=square)
+        if count != 1:
+            square *= np.float32(count)
+        length += square
     np.sqrt(length, out=length)
     np.maximum(length, longest, out=length)
     np.divide(longest, length, out=length)
