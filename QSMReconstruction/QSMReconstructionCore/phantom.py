@@ -75,6 +75,7 @@ def head_phantom(
     tilt: tuple[float, float] = (0.0, 0.0),
     seed: int = 0,
     hemorrhage: bool = False,
+    texture: tuple[float, float] = (1.0, 9.0),
     progress: Progress = no_progress,
 ) -> Phantom:
     """Simulate a multi-echo gradient-echo scan of a head.
@@ -99,6 +100,9 @@ def head_phantom(
         Of noise, texture and veins.
     hemorrhage : bool
         Whether there is a clot of 1.5 ppm and 22 mm in the white matter of the left side.
+    texture : (float, float)
+        How uneven susceptibility is within a tissue: a multiple of the standard deviations in `anatomy.TISSUES`, and
+        the typical distance of repetition, in mm.
     progress : callable
         See `progress`.
 
@@ -125,6 +129,8 @@ def head_phantom(
         raise ValueError(f"snr must be positive, but got {snr}.")
     if len(tilt) != 2 or max(abs(angle) for angle in tilt) > 60:
         raise ValueError(f"tilt must be two angles of at most 60 degrees, but got {tilt}.")
+    if len(texture) != 2 or not texture[0] >= 0 or not 3 <= texture[1] <= 100:
+        raise ValueError(f"texture must be a multiple from 0 and a distance of 3 to 100 mm, but got {texture}.")
     grid = _scan_grid(shape, spacing, tilt)
     if echo_times is None:
         echo_times = ECHO_TIMES_7T if field_strength > 5 else ECHO_TIMES_3T
@@ -132,7 +138,9 @@ def head_phantom(
     factors = tuple(max(2, int(np.ceil(h / _FINE))) for h in spacing)
     fine = _fine_grid(grid, factors)
 
-    tissue, brain, susceptibility = _paint(fine, seed, hemorrhage, part_of(progress, 0.0, 0.35, "anatomy"))
+    tissue, brain, susceptibility = _paint(
+        fine, seed, hemorrhage, texture, part_of(progress, 0.0, 0.35, "anatomy")
+    )
     # The surrounding air is the zero of the convolution, so that the volume's own border makes no field.
     air = np.float32(TISSUES[AIR].susceptibility)
     field = _field(susceptibility - air, fine, part_of(progress, 0.35, 0.55, "field of the head"))
@@ -207,13 +215,16 @@ def _slabs(grid: Grid, work, progress: Progress, thickness: int = 8) -> None:
             raise
 
 
-def _paint(fine: Grid, seed: int, hemorrhage: bool, progress: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _paint(
+    fine: Grid, seed: int, hemorrhage: bool, texture: tuple[float, float], progress: Progress
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     tissue = np.empty(fine.shape, dtype=np.uint8)
     brain = np.empty(fine.shape, dtype=bool)
     susceptibility = np.empty(fine.shape, dtype=np.float32)
     folds, folia = BandNoise(17.0, seed), BandNoise(7.0, seed + 1)
-    texture = BandNoise(9.0, seed + 2)
-    means, spreads = _lookup("susceptibility"), _lookup("texture")
+    multiple, wavelength = texture
+    unevenness = BandNoise(wavelength, seed + 2)
+    means, spreads = _lookup("susceptibility"), np.float32(multiple) * _lookup("texture")
 
     def paint(slab: slice) -> None:
         part = _slab_of(fine, slab)
@@ -221,7 +232,7 @@ def _paint(fine: Grid, seed: int, hemorrhage: bool, progress: Progress) -> tuple
         here = tissue[slab]
         susceptibility[slab] = means[here]
         if brain[slab].any():
-            susceptibility[slab] += spreads[here] * texture.at(part)
+            susceptibility[slab] += spreads[here] * unevenness.at(part)
 
     _slabs(fine, paint, progress)
     for veins in _rasterized_veins(fine, seed + 3):

@@ -13,7 +13,7 @@ from .methods import method as method_of
 from .progress import Progress, no_progress
 from .recipe import PRESETS
 
-#: Voxels of the coarse grid, and, if the box is not small already, of a box with its margin: no method takes longer than
+#: Voxels of the coarse grid, and, if the box is not small already, of a box with its margin: no method takes more than
 #: two seconds to invert them on two cores (part `preview` of the benchmark, 1 mm).
 _MOST_VOXELS = 64**3
 

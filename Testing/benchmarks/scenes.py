@@ -37,6 +37,7 @@ SCENARIOS: dict[str, dict] = {
     "7 T, SNR 100, axial": {"field_strength": 7.0, "seed": 4},
     "7 T, SNR 30, oblique": {"field_strength": 7.0, "snr": 30.0, "tilt": (0.0, 25.0), "seed": 5},
     "3 T, SNR 100, hemorrhage": {"hemorrhage": True, "seed": 6},
+    "3 T, SNR 100, uneven tissue": {"texture": (3.0, 36.0), "seed": 7},
 }
 
 

@@ -129,11 +129,22 @@ def test_seven_tesla_decays_faster_than_three():
     )
 
 
+def test_tissue_is_as_uneven_as_asked():
+    small = {"shape": (60, 72, 60), "spacing": (3.0, 3.0, 3.0), "echo_times": (0.002,)}
+    even, usual, uneven = (head_phantom(**small, texture=(times, 36.0)) for times in (0.0, 1.0, 4.0))
+    white = (even.labels == WHITE) & (np.abs(even.susceptibility + 0.030) < 1e-6)
+    assert white.sum() > 5000
+    once, four_times = (phantom.susceptibility[white] + 0.030 for phantom in (usual, uneven))
+    np.testing.assert_allclose(four_times, 4 * once, atol=1e-6)
+    assert 0.004 < np.std(once) < 0.008  # interpolation takes some of 0.007 ppm
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"snr": 0}, "snr must be positive"),
         ({"tilt": (80, 0)}, "tilt must be two angles"),
+        ({"texture": (1, 0)}, "texture must be a multiple"),
         ({"shape": (1, 1, 1)}, "holds no brain"),
         ({"echo_times": (5, 11)}, "milliseconds"),
     ],

@@ -30,6 +30,10 @@ def add_to(commands) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument("--hemorrhage", action="store_true", help="with a clot in the white matter of the left side")
+    parser.add_argument(
+        "--texture", type=float, nargs=2, default=(1.0, 9.0), metavar=("TIMES", "MM"),
+        help="how uneven tissue is: a multiple of its usual variation, and the distance of repetition (default 1 9)",
+    )
     add_progress_option(parser)
     parser.set_defaults(run=run, parser=parser)
 
@@ -53,7 +57,7 @@ def run(chosen: argparse.Namespace) -> None:
     phantom = head_phantom(
         shape=shape, spacing=spacing, field_strength=chosen.field_strength, echo_times=chosen.echo_times,
         snr=chosen.snr, tilt=tuple(chosen.tilt), seed=chosen.seed, hemorrhage=chosen.hemorrhage,
-        progress=part_of(progress, 0.0, 0.9, "Phantom"),
+        texture=tuple(chosen.texture), progress=part_of(progress, 0.0, 0.9, "Phantom"),
     )
     scan = phantom.acquisition
     volumes = {
