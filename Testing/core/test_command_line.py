@@ -79,11 +79,12 @@ def test_simulate_takes_sizes_along_i_j_k(tmp_path, monkeypatch):
 
     monkeypatch.setattr("QSMReconstructionCore.phantom.head_phantom", phantom)
     sizes = ["--voxel-size", "1", "2", "3", "--shape", "40", "42", "30", "--tilt", "5", "6", "--seed", "7"]
-    assert main(["simulate", str(tmp_path / "out"), *sizes, "--snr", "50", "--field-strength", "7"]) == 130
+    rest = ["--snr", "50", "--field-strength", "7", "--texture", "2", "12"]
+    assert main(["simulate", str(tmp_path / "out"), *sizes, *rest]) == 130
     del asked["progress"]
     assert asked == {
         "shape": (30, 42, 40), "spacing": (3.0, 2.0, 1.0), "tilt": (5.0, 6.0), "seed": 7, "snr": 50.0,
-        "field_strength": 7.0, "echo_times": None, "hemorrhage": False,
+        "field_strength": 7.0, "echo_times": None, "hemorrhage": False, "texture": (2.0, 12.0),
     }
     main(["simulate", str(tmp_path / "out"), "--voxel-size", "1", "2", "3"])
     assert asked["shape"] == (60, 108, 180)
