@@ -21,22 +21,16 @@ def gradient(x: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """
     parts = np.empty((3, *x.shape), dtype=x.dtype)
     for axis, h in enumerate(spacing):
-        ahead, back, last, first = neighbours(axis)
-        np.subtract(x[ahead], x[back], out=parts[axis][back])
-        np.subtract(x[first], x[last], out=parts[axis][last])
-        parts[axis] /= h
+        differences(x, axis, h, parts[axis])
     return parts
 
 
 def adjoint_gradient(parts: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """Adjoint of `gradient`, which is minus the divergence: shape (k, j, i)."""
     total = np.zeros(parts.shape[1:], dtype=parts.dtype)
+    difference = np.empty_like(total)
     for axis, h in enumerate(spacing):
-        ahead, back, last, first = neighbours(axis)
-        part = parts[axis] / np.asarray(h, dtype=parts.dtype)
-        total -= part
-        total[ahead] += part[back]
-        total[first] += part[last]
+        total -= differences(parts[axis], axis, h, difference, backward=True)
     return total
 
 
@@ -72,8 +66,16 @@ def differences_within(region: np.ndarray) -> np.ndarray:
     return np.stack([region & np.roll(region, -1, axis) for axis in range(3)])
 
 
-def neighbours(axis: int) -> list[tuple[slice, ...]]:
-    """All voxels along an axis but the first, all but the last, the last, and the first."""
-    return [
-        (slice(None),) * axis + (s,) for s in (slice(1, None), slice(None, -1), slice(-1, None), slice(0, 1))
-    ]
+def differences(x: np.ndarray, axis: int, h: float, out: np.ndarray, *, backward: bool = False) -> np.ndarray:
+    """Differences of neighbours along an axis over h, each in the first of the two voxels, or, backward, the second.
+
+    The first voxel of a line follows its last. Returns `out`, of the shape of x.
+    """
+    ahead, back, last, first = (
+        (slice(None),) * axis + (part,) for part in (slice(1, None), slice(None, -1), slice(-1, None), slice(0, 1))
+    )
+    inside, edge = (ahead, first) if backward else (back, last)
+    np.subtract(x[ahead], x[back], out=out[inside])
+    np.subtract(x[first], x[last], out=out[edge])
+    out /= h
+    return out

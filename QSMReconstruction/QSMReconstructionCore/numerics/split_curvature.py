@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..cores import of_slabs
-from .gradient import adjoint_gradient, around, differences_within, gradient, neighbours
+from .gradient import adjoint_gradient, around, differences, differences_within, gradient
 
 #: Pairs of axes of a symmetric tensor, and how often each counts in its norm.
 _PAIRS = ((0, 0, 1), (1, 1, 1), (2, 2, 1), (0, 1, 2), (0, 2, 2), (1, 2, 2))
@@ -114,10 +114,10 @@ def symmetric_gradient(v: np.ndarray, spacing: tuple[float, float, float]) -> np
     other = np.empty_like(v[0])
     for part, (a, b, _) in zip(parts, _PAIRS):
         if a == b:
-            _backward(v[a], a, spacing[a], part)
+            differences(v[a], a, spacing[a], part, backward=True)
         else:
-            _backward(v[b], a, 2 * spacing[a], part)
-            part += _backward(v[a], b, 2 * spacing[b], other)
+            differences(v[b], a, 2 * spacing[a], part, backward=True)
+            part += differences(v[a], b, 2 * spacing[b], other, backward=True)
     return parts
 
 
@@ -126,28 +126,10 @@ def adjoint_symmetric_gradient(parts: np.ndarray, spacing: tuple[float, float, f
     v = np.zeros((3, *parts.shape[1:]), dtype=parts.dtype)
     difference = np.empty_like(parts[0])
     for part, (a, b, _) in zip(parts, _PAIRS):
-        v[b] += _adjoint_backward(part, a, spacing[a], difference)
+        v[b] -= differences(part, a, spacing[a], difference)  # the adjoint of backward differences
         if a != b:
-            v[a] += _adjoint_backward(part, b, spacing[b], difference)
+            v[a] -= differences(part, b, spacing[b], difference)
     return v
-
-
-def _backward(x: np.ndarray, axis: int, h: float, out: np.ndarray) -> np.ndarray:
-    """Differences from the voxel before, per mm."""
-    ahead, back, last, first = neighbours(axis)
-    np.subtract(x[ahead], x[back], out=out[ahead])
-    np.subtract(x[first], x[last], out=out[first])
-    out *= x.dtype.type(1 / h)
-    return out
-
-
-def _adjoint_backward(x: np.ndarray, axis: int, h: float, out: np.ndarray) -> np.ndarray:
-    """Adjoint of `_backward`: minus the differences to the voxel after, per mm."""
-    ahead, back, last, first = neighbours(axis)
-    np.subtract(x[back], x[ahead], out=out[back])
-    np.subtract(x[last], x[first], out=out[last])
-    out *= x.dtype.type(1 / h)
-    return out
 
 
 def _limit(parts: np.ndarray, longest: np.float32, counts) -> None:
