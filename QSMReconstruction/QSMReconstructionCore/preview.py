@@ -128,7 +128,7 @@ def box_around(
     """The box of an extent in mm along (k, j, i) around a voxel, as far as it lies in the volume.
 
     Without an extent, the box is a cube of 48 mm, or less if there are so many voxels in it and around it that their
-    inversion by a method would keep waiting: in a scan of 1 mm 40 mm by most and 27 mm by MEDI and TGV, which take
+    inversion by a method would keep waiting: in a scan of 1 mm 40 mm by most and 26 mm by MEDI and TGV, which take
     twice the time, and 20 mm at the least.
 
     Raises

@@ -139,6 +139,17 @@ def test_tissue_is_as_uneven_as_asked():
     assert 0.004 < np.std(once) < 0.008  # interpolation takes some of 0.007 ppm
 
 
+def test_texture_repeats_over_the_distance_asked():
+    small = {"shape": (60, 72, 60), "spacing": (3.0, 3.0, 3.0), "echo_times": (0.002,)}
+    even, near, far = (head_phantom(**small, texture=texture) for texture in ((0.0, 9.0), (1.0, 18.0), (1.0, 36.0)))
+    white = (even.labels == WHITE) & (np.abs(even.susceptibility + 0.030) < 1e-6)
+    pairs = white[:, :, 1:] & white[:, :, :-1]
+    maps = [phantom.susceptibility for phantom in (near, far)]
+    roughness = [np.std(np.diff(susceptibility)[pairs]) / np.std(susceptibility[white]) for susceptibility in maps]
+    # Neighbors of a wave of twice the length differ by half as much.
+    assert roughness[0] == pytest.approx(2 * roughness[1], rel=0.2)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -91,6 +91,16 @@ def test_the_coarse_grid_gives_the_blocks_of_the_whole_inversion(data, whole):
     assert np.corrcoef(found.susceptibility[kept], expected[kept])[0, 1] > 0.97
 
 
+@pytest.mark.parametrize(("method", "factor"), [("weighted_tikhonov", 1), ("medi", 2), ("tgv", 2)])
+def test_the_grid_is_coarser_for_methods_that_take_longer(method, factor):
+    grid = Grid((80, 80, 80), (1.0, 1.0, 1.0))
+    mask = np.zeros(grid.shape, bool)
+    mask[40:60, 40:60, 40:60] = True
+    field = np.where(mask, np.random.default_rng(0).normal(0, 0.01, grid.shape), 0).astype(np.float32)
+    found = preview_inversion(field, mask, grid, method=method, parameters={"max_iterations": 1})
+    assert found.grid == grid.coarsened((factor,) * 3)
+
+
 def test_parts_and_blocks_of_a_grid_lie_where_they_were():
     grid = Grid((12, 14, 16), (2.0, 1.5, 1.0), ((0.0, 0.6, 0.8), (0.0, 0.8, -0.6), (1.0, 0.0, 0.0)), (5.0, -7.0, 9.0))
     box = (slice(2, 8), slice(1, 13), slice(4, 12))

@@ -82,6 +82,20 @@ def test_a_preview_lies_where_the_map_is_and_agrees_with_it(finished_panel):
     assert found[inside].mean() == pytest.approx(same[inside].mean(), abs=1e-4)
 
 
+def test_the_box_of_a_preview_is_chosen_for_the_method(finished_panel, monkeypatch):
+    from QSMReconstructionLib import previews
+
+    asked, box_around = [], previews.box_around
+    monkeypatch.setattr(
+        previews, "box_around", lambda *given, method: asked.append(method) or box_around(*given, method=method)
+    )
+    form = finished_panel.recipe.forms["inversion"]
+    form.methodComboBox.activated.emit(form.methodComboBox.findData("medi"))
+    finished_panel.ui.previewCheckBox.checked = True
+    assert asked == ["medi"]
+    assert preview() is not None
+
+
 def test_a_preview_says_what_it_lacks(finished_panel, scene):
     scene.RemoveNode(slicer.util.getNode("Head local field"))
     finished_panel.ui.previewCheckBox.checked = True
